@@ -1,0 +1,4 @@
+namespace Shop;
+
+/// <summary>The shop's services.</summary>
+public static class ShopServices;

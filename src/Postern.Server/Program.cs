@@ -1,0 +1,6 @@
+namespace Postern.Server;
+
+internal static class Program
+{
+    private static int Main() => 0;
+}

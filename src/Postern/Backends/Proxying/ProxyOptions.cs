@@ -1,0 +1,45 @@
+using Postern.Config;
+using Postern.Transforms;
+
+namespace Postern.Backends.Proxying;
+
+/// <summary>A route that sends each request to an upstream.</summary>
+public sealed record ProxyOptions : Options
+{
+    /// <summary>Where requests go: one URL, or a list of <c>{ url, weight }</c> that share them by weight. The URL's host is the name of
+    /// an upstream; its path takes <c>{name}</c> from the route; without a path the rest of the request's own path is sent.</summary>
+    [OneOrMany, RouteOnly] public IReadOnlyList<TargetOptions>? To { get; init; }
+
+    /// <summary>What keeps a caller on its side of a weighted list: <c>ip</c>, <c>header:NAME</c> or <c>cookie:NAME</c>.</summary>
+    public string? Sticky { get; init; }
+
+    /// <summary>Whether the upstream sees the client's <c>Host</c> instead of its own.</summary>
+    [Default("false")] public bool? PreserveHost { get; init; }
+
+    /// <summary>How long the upstream may take to begin its answer; 504 past it. Default: the upstream's <c>timeout</c>.</summary>
+    [Range("1ms", "1h")] public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Header fields to change on the way.</summary>
+    public HeaderOptions? Headers { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        var ok = Sticky is null or "ip" || (Sticky.Split(':', 2) is ["header" or "cookie", { Length: > 0 } name] && HeaderOptions.IsToken(name));
+        if (!ok)
+        {
+            check.Error(this, "sticky", $"not a way to be sticky, got '{Sticky}'; write ip, header:NAME or cookie:NAME");
+        }
+    }
+}
+
+/// <summary>One side of a weighted list.</summary>
+[Shorthand(nameof(Url))]
+public sealed record TargetOptions : Options
+{
+    /// <summary>Where this share goes: <c>http://orders/api/orders?limit=5</c>.</summary>
+    [Needed] public string Url { get; init; } = "";
+
+    /// <summary>Its share, in proportion to the sum of all weights; 0 for none.</summary>
+    [Range("0", "1000000")] public int Weight { get; init; } = 1;
+}

@@ -1,0 +1,40 @@
+namespace Postern.Config;
+
+/// <summary>Lets a record be written as one plain value, which fills the named property: <c>respond: 204</c>.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class ShorthandAttribute(string property) : Attribute
+{
+    /// <summary>The property that the plain value fills.</summary>
+    public string Property { get; } = property;
+}
+
+/// <summary>A list that may be written as its only element: <c>to: http://orders</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class OneOrManyAttribute : Attribute;
+
+/// <summary>A section that belongs to one route and can't stand on a gate.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class RouteOnlyAttribute : Attribute;
+
+/// <summary>A property that must be written.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class NeededAttribute : Attribute;
+
+/// <summary>What holds where nothing is written, in the words of the configuration language: <c>10MB</c>, <c>30s</c>, <c>powerOfTwo</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class DefaultAttribute(string text) : Attribute
+{
+    /// <summary>The default as a user would write it.</summary>
+    public string Text { get; } = text;
+}
+
+/// <summary>The smallest and the largest value that may be written, in the words of the configuration language.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class RangeAttribute(string from, string to) : Attribute
+{
+    /// <summary>The smallest value allowed.</summary>
+    public string From { get; } = from;
+
+    /// <summary>The largest value allowed.</summary>
+    public string To { get; } = to;
+}

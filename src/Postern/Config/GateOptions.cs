@@ -1,0 +1,58 @@
+namespace Postern.Config;
+
+/// <summary>What a gate says of itself.</summary>
+public sealed record GateOptions : Options
+{
+    /// <summary>The team that owns the gate: shown in the admin API, never interpreted.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>Which requests are this gate's: by path prefix, by host, or both. Nothing written: all that no other gate takes.</summary>
+    public MatchOptions Match { get; init; } = new();
+}
+
+/// <summary>Which requests belong to a gate.</summary>
+public sealed record MatchOptions : Options
+{
+    /// <summary>A prefix of whole path segments, <c>/web</c>; it is taken off before the upstream is called. Default: <c>/</c>.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>A host name without port, <c>api.example.com</c>, or <c>*.example.com</c> for one or more labels in front. Default: any host.</summary>
+    public string? Host { get; init; }
+}
+
+/// <summary>What a request must carry, beside method and path, for a route to answer it. The route that asks for more wins.</summary>
+public sealed record WhenOptions : Options
+{
+    /// <summary>Headers by name (any case): a plain value must be equal; <c>{ exists: true }</c>, <c>{ prefix: x }</c>.</summary>
+    public IReadOnlyDictionary<string, ConditionOptions> Header { get; init; } = new Dictionary<string, ConditionOptions>();
+
+    /// <summary>Query parameters by name (exact case), decoded once: a plain value must be equal; <c>{ exists: true }</c>, <c>{ prefix: x }</c>.</summary>
+    public IReadOnlyDictionary<string, ConditionOptions> Query { get; init; } = new Dictionary<string, ConditionOptions>();
+
+    /// <summary>The request's host, as in a gate's <c>match.host</c>.</summary>
+    public string? Host { get; init; }
+}
+
+/// <summary>How one header or query parameter must look.</summary>
+[Shorthand(nameof(Is))]
+public sealed record ConditionOptions : Options
+{
+    /// <summary>The exact value.</summary>
+    public string? Is { get; init; }
+
+    /// <summary>True: it must be there, with any value. False: it must not.</summary>
+    public bool? Exists { get; init; }
+
+    /// <summary>What the value must begin with.</summary>
+    public string? Prefix { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        var said = (Is is null ? 0 : 1) + (Exists is null ? 0 : 1) + (Prefix is null ? 0 : 1);
+        if (said != 1)
+        {
+            check.Error(this, "", "a condition says one thing; write a value, { exists: true } or { prefix: x }");
+        }
+    }
+}

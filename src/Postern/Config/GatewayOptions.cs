@@ -1,0 +1,57 @@
+namespace Postern.Config;
+
+/// <summary>What stands at the root of the main file and belongs to no feature.</summary>
+public sealed record GatewayOptions : Options
+{
+    /// <summary>The version of the language: 1.</summary>
+    [Needed] public int? Version { get; init; }
+
+    /// <summary>The addresses that clients connect to. Default: <c>http://127.0.0.1:8080</c>.</summary>
+    [OneOrMany] public IReadOnlyList<ListenOptions>? Listen { get; init; }
+
+    /// <summary>The admin port: health, readiness, metrics, configuration, reload.</summary>
+    public AdminOptions? Admin { get; init; }
+
+    /// <summary>Addresses (<c>10.0.0.7</c>) and networks (<c>10.0.0.0/8</c>) whose <c>X-Forwarded-*</c> are believed. Default: nobody's.</summary>
+    [OneOrMany] public IReadOnlyList<string>? TrustedProxies { get; init; }
+
+    /// <summary>What happens between SIGTERM and the end.</summary>
+    public DrainOptions? Drain { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Version is not (null or 1))
+        {
+            check.Error(this, "version", $"this Postern reads version 1, got {Version}; write version: 1");
+        }
+        for (var i = 0; i < TrustedProxies?.Count; i++)
+        {
+            if (!System.Net.IPNetwork.TryParse(TrustedProxies[i], out _) && !System.Net.IPAddress.TryParse(TrustedProxies[i], out _))
+            {
+                check.Error(this, $"trustedProxies[{i}]", $"not an address or a network, got '{TrustedProxies[i]}'; write 10.0.0.7 or 10.0.0.0/8");
+            }
+        }
+    }
+}
+
+/// <summary>The admin port.</summary>
+[Shorthand(nameof(Url))]
+public sealed record AdminOptions : Options
+{
+    /// <summary>Scheme, address and port.</summary>
+    public string Url { get; init; } = "http://127.0.0.1:9901";
+
+    /// <summary>The bearer token that <c>/config</c>, <c>/metrics</c> and <c>/reload</c> ask for. Needed as soon as the address is not loopback.</summary>
+    public string? Token { get; init; }
+}
+
+/// <summary>How the gateway leaves: ready says no, then nothing new is accepted, then what is in flight ends.</summary>
+public sealed record DrainOptions : Options
+{
+    /// <summary>How long it serves on after <c>/readyz</c> began to answer 503, so that balancers notice.</summary>
+    [Range("0", "10m")] public TimeSpan Delay { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long requests in flight may then take before they are cut.</summary>
+    [Range("0", "1h")] public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+}

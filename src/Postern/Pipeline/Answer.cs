@@ -1,0 +1,65 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Postern.Pipeline;
+
+/// <summary>Answers a request from the failure table, as <c>application/problem+json</c> (RFC 9457).</summary>
+internal static class Answer
+{
+    /// <summary>Where the types of problems point: a name that never changes, not a page that could.</summary>
+    public const string TypePrefix = "urn:postern:error:";
+
+    /// <summary>Ends the request with the failure's row. If the answer has already begun, the connection is ended instead:
+    /// no client may take half an answer for a whole one.</summary>
+    public static Task FailAsync(HttpContext context, Failure failure, string? detail = null, string? reason = null)
+    {
+        var exchange = Exchange.Of(context);
+        (exchange.Failure, exchange.FailureReason) = (failure, reason);
+        var response = context.Response;
+        if (response.HasStarted)
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        }
+        var row = FailureTable.Of(failure);
+        if (failure == Failure.ClientGone)
+        {
+            response.StatusCode = row.Status;
+            return Task.CompletedTask;
+        }
+        response.Headers.Clear();
+        response.StatusCode = row.Status;
+        response.ContentType = "application/problem+json";
+        response.Headers.CacheControl = "no-store";
+        response.Headers["X-Request-Id"] = exchange.RequestId;
+        if (failure == Failure.MethodNotAllowed)
+        {
+            response.Headers.Allow = exchange.Allow;
+        }
+        if (failure == Failure.UpstreamBusy)
+        {
+            response.Headers.RetryAfter = "1";
+        }
+        var body = new ArrayBufferWriter<byte>(320);
+        using (var json = new Utf8JsonWriter(body))
+        {
+            json.WriteStartObject();
+            json.WriteString("type"u8, TypePrefix + row.Code);
+            json.WriteString("title"u8, row.Title);
+            json.WriteNumber("status"u8, row.Status);
+            json.WriteString("detail"u8, detail ?? row.Detail);
+            json.WriteString("code"u8, row.Code);
+            json.WriteString("traceId"u8, exchange.TraceId);
+            json.WriteEndObject();
+        }
+        response.ContentLength = body.WrittenCount;
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return Task.CompletedTask;
+        }
+        exchange.BytesSent = body.WrittenCount;
+        response.BodyWriter.Write(body.WrittenSpan);
+        return response.BodyWriter.FlushAsync().AsTask();
+    }
+}

@@ -1,0 +1,80 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// What the gateway knows of one client request on its way: found out once, used by every stage, read by the access log.
+/// A request feature of the <see cref="HttpContext"/>; the server keeps the object for the connection's next request.
+/// </summary>
+public sealed class Exchange
+{
+    /// <summary>When the request came, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
+    public long Started { get; set; }
+
+    /// <summary>The path as received, without query: what was matched is what is sent.</summary>
+    public string Path { get; set; } = "";
+
+    /// <summary>The query as received with its <c>?</c>, or empty.</summary>
+    public string Query { get; set; } = "";
+
+    /// <summary>The gate that answers, or empty.</summary>
+    public string Gate { get; set; } = "";
+
+    /// <summary>The route that answers, as <c>GET /products/{id}</c>, or empty.</summary>
+    public string Route { get; set; } = "";
+
+    /// <summary>Where each route parameter stands in <see cref="Path"/>, in the template's order.</summary>
+    internal Range[] Parameters { get; } = new Range[Wire.RequestTarget.MaxParameters];
+
+    /// <summary>The part of <see cref="Path"/> after the gate's prefix begins here.</summary>
+    internal int PrefixLength { get; set; }
+
+    /// <summary>The methods that the path has routes for, where none took this request; for <c>Allow</c>.</summary>
+    internal string? Allow { get; set; }
+
+    /// <summary>The client's address: the peer's, or the rightmost one in <c>X-Forwarded-For</c> that no trusted proxy has.</summary>
+    public string ClientAddress { get; set; } = "";
+
+    /// <summary>Trace id, 32 hex digits.</summary>
+    public string TraceId { get; set; } = "";
+
+    /// <summary><c>traceparent</c> to send on.</summary>
+    public string TraceParent { get; set; } = "";
+
+    /// <summary><c>tracestate</c> to send on, or null.</summary>
+    public string? TraceState { get; set; }
+
+    /// <summary><c>X-Request-Id</c> to send on and to return.</summary>
+    public string RequestId { get; set; } = "";
+
+    /// <summary>Why the gateway answered itself, or the body was cut.</summary>
+    public Failure Failure { get; set; }
+
+    /// <summary>For the log, never for the client: what exactly failed.</summary>
+    public string? FailureReason { get; set; }
+
+    /// <summary>The upstream that was called, or null.</summary>
+    public string? Upstream { get; set; }
+
+    /// <summary>The destination that answered, <c>host:port</c>, or null.</summary>
+    public string? Destination { get; set; }
+
+    /// <summary>Bytes of body sent to the client.</summary>
+    public long BytesSent { get; set; }
+
+    /// <summary>Bytes of body received from the client.</summary>
+    public long BytesReceived { get; set; }
+
+    /// <summary>The exchange of a request that the gateway handles.</summary>
+    public static Exchange Of(HttpContext context) => context.Features.Get<Exchange>()!;
+
+    /// <summary>Forgets the last request.</summary>
+    internal void Reset()
+    {
+        Path = Query = Gate = Route = ClientAddress = TraceId = TraceParent = RequestId = "";
+        Allow = TraceState = FailureReason = Upstream = Destination = null;
+        Failure = Failure.None;
+        PrefixLength = 0;
+        Started = BytesSent = BytesReceived = 0;
+    }
+}

@@ -1,0 +1,41 @@
+namespace Postern.Pipeline;
+
+/// <summary>
+/// Every reason for which Postern itself answers a request. Each has one row in <see cref="FailureTable"/>; its code is
+/// stable and is what clients, logs and metrics see.
+/// </summary>
+public enum Failure
+{
+    /// <summary>Nothing failed.</summary>
+    None,
+    /// <summary>The request isn't the HTTP it claims to be: control characters, a bad field name, contradicting lengths.</summary>
+    BadRequest,
+    /// <summary>The path holds what upstreams read differently: <c>..</c>, <c>%2f</c>, <c>//</c>, a backslash, bad percent-encoding.</summary>
+    BadPath,
+    /// <summary>No gate or no route answers to this URL.</summary>
+    NotFound,
+    /// <summary>The path is known, the method is not.</summary>
+    MethodNotAllowed,
+    /// <summary>The body is larger than the route allows.</summary>
+    BodyTooLarge,
+    /// <summary>The body came slower than the listener's minimum.</summary>
+    BodyTooSlow,
+    /// <summary>The request has been through this gateway too often.</summary>
+    Loop,
+    /// <summary>The client left before there was an answer; nobody reads this one, the log does.</summary>
+    ClientGone,
+    /// <summary>No connection to the upstream could be made.</summary>
+    UpstreamUnreachable,
+    /// <summary>Every connection to the upstream was in use for too long.</summary>
+    UpstreamBusy,
+    /// <summary>The upstream did not answer in time.</summary>
+    UpstreamTimeout,
+    /// <summary>The upstream closed the connection before its answer's head was whole.</summary>
+    UpstreamGone,
+    /// <summary>The upstream answered with something that isn't HTTP, or isn't allowed here.</summary>
+    UpstreamProtocol,
+    /// <summary>The upstream died within its body; the client's connection was ended, so that it can't take half for a whole.</summary>
+    UpstreamBroken,
+    /// <summary>A fault of the gateway.</summary>
+    Internal,
+}

@@ -1,0 +1,38 @@
+using System.Collections.Frozen;
+
+namespace Postern.Pipeline;
+
+/// <summary>One row: what a client is told when Postern itself answers.</summary>
+/// <param name="Failure">The reason.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">Stable, for programs: <c>upstream-timeout</c>.</param>
+/// <param name="Title">The same for every occurrence (RFC 9457 §3.1.3).</param>
+/// <param name="Detail">What it means and what the caller can do; a stage may say something more exact.</param>
+internal sealed record FailureRow(Failure Failure, int Status, string Code, string Title, string Detail);
+
+/// <summary>The one table behind every answer that Postern makes itself; <c>docs/errors.md</c> is generated from it.</summary>
+internal static class FailureTable
+{
+    public static readonly FailureRow[] Rows =
+    [
+        new(Failure.BadRequest, 400, "bad-request", "Bad request", "The request is not valid HTTP."),
+        new(Failure.BadPath, 400, "bad-path", "Ambiguous path", "The path could be read in two ways; send it normalised, without '.' or '..' segments, '//', backslashes or encoded slashes."),
+        new(Failure.NotFound, 404, "route-not-found", "Not found", "No route of this gateway answers to this URL."),
+        new(Failure.MethodNotAllowed, 405, "method-not-allowed", "Method not allowed", "This URL answers to other methods; see the Allow header."),
+        new(Failure.BodyTooSlow, 408, "body-too-slow", "Request timeout", "The request's body came too slowly."),
+        new(Failure.BodyTooLarge, 413, "body-too-large", "Content too large", "The request's body is larger than this route allows."),
+        new(Failure.ClientGone, 499, "client-gone", "Client closed the request", "The client left before there was an answer; seen in logs only."),
+        new(Failure.Internal, 500, "internal", "Internal error", "The gateway failed; the trace id leads to the reason in its log."),
+        new(Failure.UpstreamUnreachable, 502, "upstream-unreachable", "Bad gateway", "The service behind this URL can't be reached."),
+        new(Failure.UpstreamGone, 502, "upstream-gone", "Bad gateway", "The service behind this URL closed the connection without an answer."),
+        new(Failure.UpstreamProtocol, 502, "upstream-protocol", "Bad gateway", "The service behind this URL gave an invalid answer."),
+        new(Failure.UpstreamBroken, 502, "upstream-broken", "Bad gateway", "The service behind this URL broke off within its answer; the connection was ended."),
+        new(Failure.UpstreamBusy, 503, "upstream-busy", "Service unavailable", "Every connection to the service behind this URL is in use; try again."),
+        new(Failure.UpstreamTimeout, 504, "upstream-timeout", "Gateway timeout", "The service behind this URL did not answer in time."),
+        new(Failure.Loop, 508, "loop-detected", "Loop detected", "The request has passed through this gateway too often; a route leads back to it."),
+    ];
+
+    private static readonly FrozenDictionary<Failure, FailureRow> ByFailure = Rows.ToFrozenDictionary(r => r.Failure);
+
+    public static FailureRow Of(Failure failure) => ByFailure[failure];
+}

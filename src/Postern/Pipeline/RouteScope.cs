@@ -1,0 +1,75 @@
+using Postern.Config;
+
+namespace Postern.Pipeline;
+
+/// <summary>What a stage or backend may know while one route is compiled.</summary>
+public sealed class RouteScope
+{
+    private readonly Func<string, UpstreamHandle?> upstreams;
+    private readonly List<StageNote> notes = [];
+
+    internal RouteScope(GatewayConfig config, GateConfig gate, RouteConfig route, StatePool state, Check check, Func<string, UpstreamHandle?> upstreams)
+    {
+        (Config, Gate, Route, State, Check, this.upstreams) = (config, gate, route, state, check, upstreams);
+        Template = Wire.PathTemplate.Parse(route.Template).Template ?? Wire.PathTemplate.Empty;
+    }
+
+    /// <summary>The whole configuration.</summary>
+    public GatewayConfig Config { get; }
+
+    /// <summary>The gate the route stands in.</summary>
+    public GateConfig Gate { get; }
+
+    /// <summary>The route.</summary>
+    public RouteConfig Route { get; }
+
+    /// <summary>Where errors go.</summary>
+    public Check Check { get; }
+
+    /// <summary>What outlives a reload.</summary>
+    public StatePool State { get; }
+
+    /// <summary>The route's template.</summary>
+    internal Wire.PathTemplate Template { get; }
+
+    /// <summary>The feature's options for this route: the route's own keys, else the gate's, else the defaults.</summary>
+    public T Options<T>() where T : Options, new() => Sections.Effective<T>(Route.Sections, Gate.Sections);
+
+    /// <summary>The upstream of that name, or null; whoever asks reports the error at the key that named it.</summary>
+    public UpstreamHandle? Upstream(string name) => upstreams(name);
+
+    /// <summary>Says, for <c>postern explain</c>, what a stage will do on this route.</summary>
+    public void Note(string stage, string what) => notes.Add(new StageNote(stage, what));
+
+    internal IReadOnlyList<StageNote> Notes => notes;
+}
+
+/// <summary>One line of <c>postern explain</c>.</summary>
+internal sealed record StageNote(string Stage, string What);
+
+/// <summary>What a handler may know while one upstream is compiled.</summary>
+public sealed class UpstreamScope
+{
+    internal UpstreamScope(GatewayConfig config, UpstreamConfig upstream, StatePool state, Check check) =>
+        (Config, Upstream, State, Check) = (config, upstream, state, check);
+
+    /// <summary>The whole configuration.</summary>
+    public GatewayConfig Config { get; }
+
+    /// <summary>The upstream.</summary>
+    public UpstreamConfig Upstream { get; }
+
+    /// <summary>Where errors go.</summary>
+    public Check Check { get; }
+
+    /// <summary>What outlives a reload.</summary>
+    public StatePool State { get; }
+
+    /// <summary>The feature's options for this upstream, defaults filled in.</summary>
+    public T Options<T>() where T : Options, new() => Sections.Effective<T>(Upstream.Sections, null);
+}
+
+/// <summary>An upstream as routes see it: a name and the chain that calls it.</summary>
+/// <param name="Name">The upstream's name.</param>
+/// <param name="Chain">Sends an <see cref="UpstreamCall"/>, or any <see cref="HttpRequestMessage"/>, through every handler.</param>
+public sealed record UpstreamHandle(string Name, HttpMessageInvoker Chain);

@@ -1,0 +1,51 @@
+using System.Collections.Concurrent;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// What must outlive a reload: connection pools, counters, health. Compiling asks for an object by kind, name and options;
+/// where the last configuration had the same, it gets the live one. Objects that no snapshot asks for any more are retired
+/// after the swap: an <see cref="IDisposable"/> is told, and lets requests that still hold it finish.
+/// </summary>
+public sealed class StatePool
+{
+    private ConcurrentDictionary<(string Kind, string Key), object> live = [];
+    private ConcurrentDictionary<(string Kind, string Key), object> next = [];
+
+    /// <summary>The live object of that kind and key, or a new one.</summary>
+    /// <param name="kind">What it is: <c>connections</c>.</param>
+    /// <param name="key">Everything that makes two of them differ.</param>
+    /// <param name="create">Makes it; must open nothing.</param>
+    public T Keep<T>(string kind, string key, Func<T> create) where T : class
+    {
+        var made = live.TryGetValue((kind, key), out var old) ? old : next.TryGetValue((kind, key), out var fresh) ? fresh : create();
+        next[(kind, key)] = made;
+        return (T)made;
+    }
+
+    /// <summary>The new snapshot runs: what it did not ask for is retired.</summary>
+    internal void Commit()
+    {
+        foreach (var (key, state) in live)
+        {
+            if (!next.ContainsKey(key))
+            {
+                (state as IDisposable)?.Dispose();
+            }
+        }
+        (live, next) = (next, []);
+    }
+
+    /// <summary>The new snapshot failed: what only it asked for is dropped.</summary>
+    internal void Abandon()
+    {
+        foreach (var (key, state) in next)
+        {
+            if (!live.ContainsKey(key))
+            {
+                (state as IDisposable)?.Dispose();
+            }
+        }
+        next = [];
+    }
+}

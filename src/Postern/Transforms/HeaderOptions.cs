@@ -1,0 +1,71 @@
+using System.Buffers;
+using Postern.Config;
+
+namespace Postern.Transforms;
+
+/// <summary>Header fields to change, on the way in and on the way out.</summary>
+public sealed record HeaderOptions : Options
+{
+    internal static readonly SearchValues<char> TokenChars =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+    /// <summary>Changes to what the upstream gets.</summary>
+    public HeaderRulesOptions Request { get; init; } = new();
+
+    /// <summary>Changes to what the client gets.</summary>
+    public HeaderRulesOptions Response { get; init; } = new();
+
+    /// <summary>Whether <paramref name="name"/> can be a field name (RFC 9110 §5.6.2).</summary>
+    internal static bool IsToken(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenChars);
+}
+
+/// <summary>Changes to one side's header fields: first <c>remove</c>, then <c>set</c>, then <c>add</c>.</summary>
+public sealed record HeaderRulesOptions : Options
+{
+    /// <summary>Fields that are there with this value afterwards, whatever was there before.</summary>
+    public IReadOnlyDictionary<string, string> Set { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Fields added beside those that are there.</summary>
+    public IReadOnlyDictionary<string, string> Add { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Fields taken away.</summary>
+    [OneOrMany] public IReadOnlyList<string> Remove { get; init; } = [];
+
+    private static readonly HashSet<string> Framing = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "Connection", "Content-Length", "Transfer-Encoding", "Host", "Upgrade", "Keep-Alive", "TE", "Trailer", "Proxy-Connection",
+    };
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        foreach (var (name, value) in Set)
+        {
+            CheckField(check, $"set.{name}", name, value);
+        }
+        foreach (var (name, value) in Add)
+        {
+            CheckField(check, $"add.{name}", name, value);
+        }
+        for (var i = 0; i < Remove.Count; i++)
+        {
+            CheckField(check, $"remove[{i}]", Remove[i], "");
+        }
+    }
+
+    private void CheckField(Check check, string key, string name, string value)
+    {
+        if (!HeaderOptions.IsToken(name))
+        {
+            check.Error(this, key, $"not a header name, got '{name}'; letters, digits and '-'");
+        }
+        else if (Framing.Contains(name))
+        {
+            check.Error(this, key, $"'{name}' belongs to the connection, the gateway writes it itself; remove this line");
+        }
+        else if (value.AsSpan().ContainsAnyInRange('\0', '\x1f') || value.AsSpan().ContainsAnyExceptInRange('\0', '\xff') || value.Contains('\x7f'))
+        {
+            check.Error(this, key, "a header value has no control characters and nothing beyond Latin-1; encode it");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+namespace Postern.Wire;
+
+/// <summary>What one segment of a template accepts.</summary>
+internal enum SegmentKind { Literal, Int, Long, Guid, Alpha, Any, Rest }
+
+/// <summary>One segment: a literal's text, or a parameter's name.</summary>
+internal sealed record TemplateSegment(SegmentKind Kind, string Text);
+
+/// <summary>A route's path: <c>/products/{id:int}/{**rest}</c>, segment by segment. Literals match decoded, in exact case.</summary>
+internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> Segments, IReadOnlyList<string> Parameters)
+{
+    public static readonly PathTemplate Empty = new("/", [], []);
+
+    private static readonly Dictionary<string, SegmentKind> Constraints = new()
+    {
+        ["int"] = SegmentKind.Int, ["long"] = SegmentKind.Long, ["guid"] = SegmentKind.Guid, ["alpha"] = SegmentKind.Alpha,
+    };
+
+    /// <summary>Reads a template; otherwise says, in words for its author, what is wrong.</summary>
+    public static (PathTemplate? Template, string? Error) Parse(string text)
+    {
+        if (!text.StartsWith('/'))
+        {
+            return (null, $"a path begins with '/', got '{text}'; write '/{text}'");
+        }
+        if (text.AsSpan().IndexOfAny('?', '#') is >= 0 and var at)
+        {
+            return (null, $"a path has no '{text[at]}', got '{text}'; match a query with when: {{ query: … }}");
+        }
+        var segments = new List<TemplateSegment>();
+        var parameters = new List<string>();
+        var parts = text.Length == 1 ? [] : text[1..].Split('/');
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var (segment, error) = ParseSegment(parts[i], last: i == parts.Length - 1, text);
+            if (error is not null)
+            {
+                return (null, error);
+            }
+            segments.Add(segment!);
+            if (segment!.Kind != SegmentKind.Literal)
+            {
+                if (parameters.Contains(segment.Text))
+                {
+                    return (null, $"'{{{segment.Text}}}' stands twice in '{text}'; give each parameter its own name");
+                }
+                parameters.Add(segment.Text);
+            }
+        }
+        return parameters.Count > RequestTarget.MaxParameters
+            ? (null, $"'{text}' has {parameters.Count} parameters; at most {RequestTarget.MaxParameters} are allowed")
+            : (new PathTemplate(text, segments, parameters), null);
+    }
+
+    private static (TemplateSegment?, string?) ParseSegment(string part, bool last, string text)
+    {
+        if (!part.Contains('{') && !part.Contains('}'))
+        {
+            if (part.Length == 0 && !last)
+            {
+                return (null, $"'{text}' has an empty segment; write one '/'");
+            }
+            if (part is "." or "..")
+            {
+                return (null, $"'{text}' has a '{part}' segment; write the path it means");
+            }
+            return (new TemplateSegment(SegmentKind.Literal, Uri.UnescapeDataString(part)), null);
+        }
+        if (!part.StartsWith('{') || !part.EndsWith('}') || part.AsSpan(1, part.Length - 2).IndexOfAny('{', '}') >= 0)
+        {
+            return (null, $"a parameter fills a whole segment, got '{part}'; write '{{name}}' between two '/'");
+        }
+        var inner = part[1..^1];
+        var kind = SegmentKind.Any;
+        if (inner.StartsWith("**", StringComparison.Ordinal))
+        {
+            inner = inner[2..];
+            kind = SegmentKind.Rest;
+            if (!last)
+            {
+                return (null, $"'{part}' takes the rest of the path, so it comes last, got '{text}'");
+            }
+        }
+        else if (inner.IndexOf(':') is > 0 and var colon)
+        {
+            if (!Constraints.TryGetValue(inner[(colon + 1)..], out kind))
+            {
+                return (null, $"no constraint '{inner[(colon + 1)..]}', got '{part}'; one of {string.Join(", ", Constraints.Keys)}");
+            }
+            inner = inner[..colon];
+        }
+        var valid = inner.Length > 0 && !char.IsAsciiDigit(inner[0]) && inner.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+        return valid ? (new TemplateSegment(kind, inner), null)
+            : (null, $"'{part}' has no usable name; letters, digits, '_' and '-', as in '{{id}}'");
+    }
+}
