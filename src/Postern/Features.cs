@@ -25,6 +25,8 @@ internal static class Features
     /// <summary>What ends the edge chain; a route uses exactly one.</summary>
     public static readonly BackendFeature[] Backends =
     [
+        new("to", new ProxyBackend(), typeof(ProxyOptions)),
+        new("respond", new RespondBackend(), typeof(RespondSection)),
     ];
 
     /// <summary>Steps of the upstream chain, outermost first.</summary>
@@ -40,7 +42,12 @@ internal static class Features
 
     public sealed record EdgeFeature(string Name, IStage Stage, Type? Options = null);
 
-    public sealed record BackendFeature(string Name, IBackend Backend, Type Options);
+    public sealed record BackendFeature(string Key, IBackend Backend, Type Options)
+    {
+        /// <summary>Whether the route has the key that asks for this backend.</summary>
+        public bool IsAskedFor(RouteScope scope) =>
+            scope.Route.Sections.Find(Options) is { } written && Options.GetProperty(char.ToUpperInvariant(Key[0]) + Key[1..])!.GetValue(written) is not null;
+    }
 
     public sealed record UpstreamFeature(string Name, IUpstreamHandler Handler, Type? Options = null);
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Postern.Wire;
 
 namespace Postern.Pipeline;
 
@@ -24,7 +25,7 @@ public sealed class Exchange
     public string Route { get; set; } = "";
 
     /// <summary>Where each route parameter stands in <see cref="Path"/>, in the template's order.</summary>
-    internal Range[] Parameters { get; } = new Range[Wire.RequestTarget.MaxParameters];
+    internal Range[] Parameters { get; } = new Range[RequestTarget.MaxParameters];
 
     /// <summary>The part of <see cref="Path"/> after the gate's prefix begins here.</summary>
     internal int PrefixLength { get; set; }
@@ -34,6 +35,15 @@ public sealed class Exchange
 
     /// <summary>The client's address: the peer's, or the rightmost one in <c>X-Forwarded-For</c> that no trusted proxy has.</summary>
     public string ClientAddress { get; set; } = "";
+
+    /// <summary><c>X-Forwarded-For</c> to send on.</summary>
+    public string ForwardedFor { get; set; } = "";
+
+    /// <summary><c>X-Forwarded-Proto</c> to send on.</summary>
+    public string ForwardedProto { get; set; } = "";
+
+    /// <summary><c>X-Forwarded-Host</c> to send on, or empty.</summary>
+    public string ForwardedHost { get; set; } = "";
 
     /// <summary>Trace id, 32 hex digits.</summary>
     public string TraceId { get; set; } = "";
@@ -65,14 +75,18 @@ public sealed class Exchange
     /// <summary>Bytes of body received from the client.</summary>
     public long BytesReceived { get; set; }
 
+    /// <summary>Reused for the fields of the request's only call.</summary>
+    internal FieldList CallFields { get; } = new();
+
     /// <summary>The exchange of a request that the gateway handles.</summary>
     public static Exchange Of(HttpContext context) => context.Features.Get<Exchange>()!;
 
     /// <summary>Forgets the last request.</summary>
     internal void Reset()
     {
-        Path = Query = Gate = Route = ClientAddress = TraceId = TraceParent = RequestId = "";
+        Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
         Allow = TraceState = FailureReason = Upstream = Destination = null;
+        CallFields.Clear();
         Failure = Failure.None;
         PrefixLength = 0;
         Started = BytesSent = BytesReceived = 0;

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Postern.Config;
 
 namespace Postern.Pipeline;
@@ -39,13 +40,16 @@ public sealed class RouteScope
     public UpstreamHandle? Upstream(string name) => upstreams(name);
 
     /// <summary>Says, for <c>postern explain</c>, what a stage will do on this route.</summary>
-    public void Note(string stage, string what) => notes.Add(new StageNote(stage, what));
+    public void Note(string stage, string what) => notes.Add(new StageNote(stage, _ => what));
+
+    /// <summary>The same, where it depends on the request that is explained.</summary>
+    internal void Note(string stage, Func<HttpContext, string> what) => notes.Add(new StageNote(stage, what));
 
     internal IReadOnlyList<StageNote> Notes => notes;
 }
 
 /// <summary>One line of <c>postern explain</c>.</summary>
-internal sealed record StageNote(string Stage, string What);
+internal sealed record StageNote(string Stage, Func<HttpContext, string> What);
 
 /// <summary>What a handler may know while one upstream is compiled.</summary>
 public sealed class UpstreamScope

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Postern.Pipeline;
 
 /// <summary>
@@ -9,8 +7,9 @@ namespace Postern.Pipeline;
 /// </summary>
 public sealed class StatePool
 {
-    private ConcurrentDictionary<(string Kind, string Key), object> live = [];
-    private ConcurrentDictionary<(string Kind, string Key), object> next = [];
+    private Dictionary<(string Kind, string Key), object> live = [];
+    private Dictionary<(string Kind, string Key), object> next = [];
+    private HashSet<(string, string)>? recording;
 
     /// <summary>The live object of that kind and key, or a new one.</summary>
     /// <param name="kind">What it is: <c>connections</c>.</param>
@@ -20,7 +19,23 @@ public sealed class StatePool
     {
         var made = live.TryGetValue((kind, key), out var old) ? old : next.TryGetValue((kind, key), out var fresh) ? fresh : create();
         next[(kind, key)] = made;
+        recording?.Add((kind, key));
         return (T)made;
+    }
+
+    /// <summary>Notes which objects are asked for from here on; null ends it.</summary>
+    internal void Record(HashSet<(string, string)>? keys) => recording = keys;
+
+    /// <summary>Keeps live objects that the new configuration doesn't ask for, because a gate still runs on its last good one.</summary>
+    internal void Retain(IEnumerable<(string, string)> keys)
+    {
+        foreach (var key in keys)
+        {
+            if (live.TryGetValue(key, out var state))
+            {
+                next[key] = state;
+            }
+        }
     }
 
     /// <summary>The new snapshot runs: what it did not ask for is retired.</summary>

@@ -28,6 +28,20 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// </summary>
     public abstract ValueTask<ReadOnlyMemory<byte>> ReadAsync();
 
+    /// <summary>What the call holds until its end; let go by <see cref="FinishAsync"/>.</summary>
+    internal IDisposable? Lease { get; set; }
+
+    /// <summary>
+    /// Ends the exchange: gives the connection back or up, and waits until nothing reads the call's body any more.
+    /// Always called, before the request's body goes back to its owner.
+    /// </summary>
+    public virtual ValueTask FinishAsync()
+    {
+        Dispose();
+        Lease?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
     /// <summary>After a 101: the raw connection, both ways. Only once.</summary>
     public virtual IDuplexPipe TakeConnection() => throw new InvalidOperationException("The upstream did not switch protocols.");
 }

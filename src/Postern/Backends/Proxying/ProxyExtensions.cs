@@ -1,0 +1,39 @@
+using Postern.Transforms;
+
+namespace Postern.Backends.Proxying;
+
+/// <summary>The proxy's keys in C#.</summary>
+public static class ProxyExtensions
+{
+    /// <summary>Sends requests to one URL: <c>.To("http://orders/api/orders/{id}")</c>.</summary>
+    public static RouteBuilder To(this RouteBuilder route, string url) => route.To((url, 1));
+
+    /// <summary>Shares requests among URLs by weight.</summary>
+    public static RouteBuilder To(this RouteBuilder route, params (string Url, int Weight)[] targets)
+    {
+        var at = route.Sections.Origin;
+        route.Sections.Set<ProxyOptions>(o => o with
+        {
+            To = [.. targets.Select((t, i) => new TargetOptions { Url = t.Url, Weight = t.Weight, Origin = at.At(targets.Length == 1 ? "to" : $"to[{i}]") })],
+        });
+        return route;
+    }
+
+    /// <summary>What keeps a caller on its side of a weighted list: <c>ip</c>, <c>header:NAME</c>, <c>cookie:NAME</c>.</summary>
+    public static T Sticky<T>(this T at, string by) where T : SectionBuilder => at.Proxy(o => o with { Sticky = by });
+
+    /// <summary>Sends the client's <c>Host</c> on.</summary>
+    public static T PreserveHost<T>(this T at, bool preserve = true) where T : SectionBuilder => at.Proxy(o => o with { PreserveHost = preserve });
+
+    /// <summary>How long the upstream may take to begin its answer.</summary>
+    public static T Timeout<T>(this T at, TimeSpan timeout) where T : SectionBuilder => at.Proxy(o => o with { Timeout = timeout });
+
+    /// <summary>Header fields to change on the way.</summary>
+    public static T Headers<T>(this T at, HeaderOptions headers) where T : SectionBuilder => at.Proxy(o => o with { Headers = headers });
+
+    private static T Proxy<T>(this T at, Func<ProxyOptions, ProxyOptions> change) where T : SectionBuilder
+    {
+        at.Sections.Set(change);
+        return at;
+    }
+}

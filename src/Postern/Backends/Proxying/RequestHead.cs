@@ -1,0 +1,103 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Postern.Pipeline;
+using Postern.Wire;
+
+namespace Postern.Backends.Proxying;
+
+/// <summary>What of a client's request goes on: the end-to-end fields as they came, then what the gateway itself says.</summary>
+internal static class RequestHead
+{
+    public static void Copy(HttpContext context, Exchange exchange, UpstreamCall call)
+    {
+        var headers = context.Request.Headers;
+        var fields = call.Fields;
+        // Read before anything of ours is added: what Connection names may only be the client's.
+        var named = headers.Connection;
+        foreach (var header in headers)
+        {
+            if (HopByHop.IsRequestField(header.Key) || (named.Count > 0 && HopByHop.Names(named, header.Key)))
+            {
+                continue;
+            }
+            foreach (var value in header.Value)
+            {
+                fields.Add(header.Key, value ?? "");
+            }
+        }
+        AddOwn(context, exchange, fields);
+        AddBody(context, call);
+        AddUpgrade(context, call, named);
+    }
+
+    private static void AddOwn(HttpContext context, Exchange exchange, FieldList fields)
+    {
+        var headers = context.Request.Headers;
+        fields.Add("X-Forwarded-For", exchange.ForwardedFor);
+        fields.Add("X-Forwarded-Proto", exchange.ForwardedProto);
+        if (exchange.ForwardedHost.Length > 0)
+        {
+            fields.Add("X-Forwarded-Host", exchange.ForwardedHost);
+        }
+        var via = Via.Received(context.Request.Protocol);
+        fields.Add("Via", headers.Via.Count == 0 ? via : $"{headers.Via}, {via}");
+        fields.Add("traceparent", exchange.TraceParent);
+        if (exchange.TraceState is not null)
+        {
+            fields.Add("tracestate", exchange.TraceState);
+        }
+        fields.Add("X-Request-Id", exchange.RequestId);
+        if (headers.TE.Count > 0 && HopByHop.Names(headers.TE, "trailers"))
+        {
+            fields.Add("TE", "trailers");
+        }
+    }
+
+    private static void AddBody(HttpContext context, UpstreamCall call)
+    {
+        var request = context.Request;
+        if (request.ContentLength is 0)
+        {
+            call.BodyLength = 0;
+        }
+        else if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true)
+        {
+            call.Body = request.BodyReader;
+            call.BodyLength = request.ContentLength;
+            call.BodyTrailers = Trailers.Of(context);
+            call.ExpectContinue = request.Headers.Expect.Count > 0
+                && string.Equals(request.Headers.Expect[0], "100-continue", StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    private static void AddUpgrade(HttpContext context, UpstreamCall call, Microsoft.Extensions.Primitives.StringValues connection)
+    {
+        if (context.Request.Headers.Upgrade is [{ Length: > 0 } protocol] && HopByHop.Names(connection, "upgrade")
+            && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true)
+        {
+            call.Upgrade = protocol;
+            // An upgrade has no body; what follows the head belongs to the other protocol.
+            call.Body = null;
+            call.BodyLength = null;
+        }
+        else if (context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } extended)
+        {
+            // RFC 8441: the HTTP/2 way to open a WebSocket, said to an HTTP/1.1 upstream in its own words.
+            call.Method = HttpMethod.Get;
+            call.Upgrade = extended.Protocol;
+            call.Body = null;
+            call.BodyLength = null;
+            if (call.Fields.Find("Sec-WebSocket-Key") is null)
+            {
+                call.Fields.Add("Sec-WebSocket-Key", Convert.ToBase64String(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16)));
+            }
+        }
+    }
+
+    /// <summary>One delegate a request, made only for bodies.</summary>
+    private static class Trailers
+    {
+        public static Func<IHeaderDictionary?> Of(HttpContext context) => () =>
+            context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers ? trailers.Trailers : null;
+    }
+}

@@ -1,0 +1,111 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Pipeline;
+using Postern.Transforms;
+
+namespace Postern.Backends.Proxying;
+
+/// <summary>One place a route sends to: an upstream, and the path there.</summary>
+internal sealed record Target(UpstreamHandle Upstream, UrlTemplate Url, int Weight, string Text)
+{
+    /// <summary>Differs between targets and is the same on every instance of a fleet.</summary>
+    public ulong Seed { get; } = StickyKey.Hash(Text);
+}
+
+/// <summary>
+/// Chooses among weighted targets. Without a key, the n-th request takes the point n·φ (mod 1): the shares are exact to a
+/// few requests in ten thousand, where chance alone strays by a hundred. With a key, by weighted rendezvous hashing: every
+/// instance agrees, and when weights move only those callers move who must.
+/// </summary>
+internal sealed class Targets
+{
+    private const double GoldenRatio = 0.6180339887498949;
+    private readonly Target[] targets;
+    private readonly double[] upTo;
+    private readonly StickyKey? sticky;
+    private long count = -1;
+
+    public Targets(Target[] targets, StickyKey? sticky)
+    {
+        (this.targets, this.sticky) = (targets, sticky);
+        var total = (double)targets.Sum(t => (long)t.Weight);
+        var sum = 0L;
+        upTo = [.. targets.Select(t => (sum += t.Weight) / total)];
+    }
+
+    public Target Choose(HttpContext context, Exchange exchange)
+    {
+        if (targets.Length == 1)
+        {
+            return targets[0];
+        }
+        return sticky?.Of(context, exchange) is { Length: > 0 } key ? ByKey(StickyKey.Hash(key)) : ByTurn();
+    }
+
+    private Target ByTurn()
+    {
+        var point = Interlocked.Increment(ref count) * GoldenRatio % 1.0;
+        for (var i = 0; i < upTo.Length; i++)
+        {
+            if (point < upTo[i])
+            {
+                return targets[i];
+            }
+        }
+        return targets[^1];
+    }
+
+    private Target ByKey(ulong key)
+    {
+        var (best, bestScore) = (targets[0], double.PositiveInfinity);
+        foreach (var target in targets)
+        {
+            var point = ((StickyKey.Mix(key ^ target.Seed) >> 11) + 0.5) / (1UL << 53);
+            var score = -Math.Log(point) / target.Weight;
+            if (score < bestScore)
+            {
+                (best, bestScore) = (target, score);
+            }
+        }
+        return best;
+    }
+}
+
+/// <summary>What a caller is recognised by: its address, a header, a cookie.</summary>
+internal sealed class StickyKey
+{
+    private readonly string source;
+    private readonly string name;
+
+    public StickyKey(string text)
+    {
+        var colon = text.IndexOf(':');
+        (source, name) = colon < 0 ? (text, "") : (text[..colon], text[(colon + 1)..]);
+    }
+
+    /// <summary>The caller's key, or null where the request carries none: it then takes its turn.</summary>
+    public string? Of(HttpContext context, Exchange exchange) => source switch
+    {
+        "ip" => exchange.ClientAddress,
+        "header" => context.Request.Headers[name],
+        _ => context.Request.Cookies[name],
+    };
+
+    /// <summary>FNV-1a, finished by <see cref="Mix"/>: the platform's own string hash differs in each process.</summary>
+    public static ulong Hash(string text)
+    {
+        var hash = 14695981039346656037UL;
+        foreach (var c in text)
+        {
+            hash = (hash ^ c) * 1099511628211UL;
+        }
+        return Mix(hash);
+    }
+
+    /// <summary>Spreads every bit over all others (the finaliser of MurmurHash3).</summary>
+    public static ulong Mix(ulong x)
+    {
+        x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdUL;
+        x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53UL;
+        return x ^ (x >> 33);
+    }
+}

@@ -1,0 +1,91 @@
+using System.Runtime.CompilerServices;
+using Postern.Config;
+using Postern.Upstreams.Balancing;
+using Postern.Upstreams.Deadlines;
+using Postern.Upstreams.Forwarding;
+
+namespace Postern;
+
+/// <summary>
+/// The C# face: fills the records that YAML fills, and has no behaviour of its own. What is wrong with them is found by
+/// the same compiler, and named by the line that wrote it.
+/// </summary>
+public sealed class GatewayBuilder
+{
+    internal GatewayBuilder(GatewayConfig config) => Config = config;
+
+    /// <summary>The records built so far.</summary>
+    public GatewayConfig Config { get; }
+
+    /// <summary>Changes keys of the root, such as <c>trustedProxies</c>.</summary>
+    public GatewayBuilder Root<T>(Func<T, T> change) where T : Options, new()
+    {
+        Config.Root.Set(change);
+        return this;
+    }
+
+    /// <summary>Addresses and networks whose <c>X-Forwarded-*</c> are believed.</summary>
+    public GatewayBuilder TrustedProxies(params string[] networks) => Root<GatewayOptions>(o => o with { TrustedProxies = networks });
+
+    /// <summary>Defines an upstream: <c>Upstream("orders", "http://10.0.0.5:5003")</c>. Routes call it as <c>http://orders/…</c>.</summary>
+    public UpstreamBuilder Upstream(string name, params string[] urls) => Upstream(name, urls, "");
+
+    /// <summary>Adds a gate, or adds to the one of that name.</summary>
+    public GatewayBuilder Gate(string name, Action<GateBuilder> build, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        var gate = Config.Gates.FirstOrDefault(g => g.Name == name);
+        if (gate is null)
+        {
+            gate = new GateConfig(name);
+            gate.Sections.Origin = Place.Of(file, line, $"gates.{name}");
+            gate.Own = gate.Own with { Origin = gate.Sections.Origin };
+            Config.Gates.Add(gate);
+        }
+        build(new GateBuilder(gate));
+        return this;
+    }
+
+    private UpstreamBuilder Upstream(string name, string[] urls, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        var upstream = new UpstreamConfig(name);
+        upstream.Sections.Origin = Place.Of(file, line, $"upstreams.{name}");
+        Config.Upstreams.Add(upstream);
+        return new UpstreamBuilder(upstream).Set<ForwardingOptions>(o => o with { Urls = urls });
+    }
+}
+
+/// <summary>Says more of an upstream.</summary>
+public sealed class UpstreamBuilder
+{
+    private readonly UpstreamConfig upstream;
+
+    internal UpstreamBuilder(UpstreamConfig upstream) => this.upstream = upstream;
+
+    /// <summary>Changes a feature's keys of this upstream.</summary>
+    public UpstreamBuilder Set<T>(Func<T, T> change) where T : Options, new()
+    {
+        upstream.Sections.Set(change);
+        return this;
+    }
+
+    /// <summary>How its destinations share the calls.</summary>
+    public UpstreamBuilder Balance(Balance rule) => Set<BalancingOptions>(o => o with { Balance = rule });
+
+    /// <summary>How long it may take to begin its answer.</summary>
+    public UpstreamBuilder Timeout(TimeSpan timeout) => Set<DeadlineOptions>(o => o with { Timeout = timeout });
+
+    /// <summary>How it is spoken to.</summary>
+    public UpstreamBuilder Protocol(UpstreamProtocol protocol) => Set<ForwardingOptions>(o => o with { Protocol = protocol });
+
+    /// <summary>How long a connection may take to open.</summary>
+    public UpstreamBuilder ConnectTimeout(TimeSpan timeout) => Set<ForwardingOptions>(o => o with { ConnectTimeout = timeout });
+
+    /// <summary>Connections open at once to one destination.</summary>
+    public UpstreamBuilder MaxConnections(int connections) => Set<ForwardingOptions>(o => o with { MaxConnections = connections });
+}
+
+/// <summary>Where C# wrote something: the caller's file, without the folders of the machine that built it.</summary>
+internal static class Place
+{
+    public static Origin Of(string file, int line, string path) => new(Path.GetFileName(file), line, 1, path);
+}

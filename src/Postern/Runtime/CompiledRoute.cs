@@ -1,0 +1,19 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Wire;
+
+namespace Postern.Runtime;
+
+/// <summary>A route as it runs: when it answers, and the chain that answers.</summary>
+internal sealed record CompiledRoute(string Method, PathTemplate Template, Conditions Conditions, RequestDelegate Chain, Origin Origin, IReadOnlyList<StageNote> Notes)
+{
+    /// <summary>How logs and metrics call it.</summary>
+    public required string Label { get; init; }
+
+    /// <summary>RFC 9110 §9.3.2: who answers GET answers HEAD.</summary>
+    public bool Answers(string method) =>
+        Method == "*" || HttpMethods.Equals(Method, method) || (HttpMethods.IsHead(method) && HttpMethods.IsGet(Method));
+
+    public override string ToString() => Conditions.IsEmpty ? Label : $"{Label} when {Conditions}";
+}

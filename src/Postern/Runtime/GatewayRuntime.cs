@@ -1,0 +1,137 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Wire;
+
+namespace Postern.Runtime;
+
+/// <summary>
+/// The running gateway: one snapshot, exchanged as a whole. A request takes it once, so a reload never changes the rules
+/// under a request that has begun.
+/// </summary>
+internal sealed partial class GatewayRuntime : IDisposable
+{
+    private readonly Func<LoadedConfig> source;
+    private readonly ILogger logger;
+    private readonly TimeProvider time;
+    private readonly Lock reloading = new();
+    private volatile GatewaySnapshot snapshot;
+
+    private GatewayRuntime(Func<LoadedConfig> source, StatePool state, GatewaySnapshot snapshot, LoadedConfig loaded, ILogger logger, TimeProvider time)
+    {
+        (this.source, State, this.snapshot, Loaded, this.logger, this.time) = (source, state, snapshot, loaded, logger, time);
+    }
+
+    /// <summary>What runs now.</summary>
+    public GatewaySnapshot Snapshot => snapshot;
+
+    /// <summary>What was read last, good or not.</summary>
+    public LoadedConfig Loaded { get; private set; }
+
+    /// <summary>What outlives reloads.</summary>
+    public StatePool State { get; }
+
+    /// <summary>The last reload that was not taken as a whole; null once one was.</summary>
+    public FailedReload? LastFailure { get; private set; }
+
+    /// <summary>Reads and compiles for the first time. With any error there is no gateway, only the problems.</summary>
+    public static (GatewayRuntime? Runtime, IReadOnlyList<ConfigProblem> Problems) Start(Func<LoadedConfig> source, ILogger logger, TimeProvider time)
+    {
+        var loaded = source();
+        var state = new StatePool();
+        var compiled = new GatewayCompiler(loaded.Config, loaded.Check, state, time, last: null).Compile();
+        var problems = loaded.Check.Problems;
+        if (compiled is null || problems.Any(p => !p.IsWarning))
+        {
+            state.Abandon();
+            return (null, problems);
+        }
+        state.Commit();
+        return (new GatewayRuntime(source, state, compiled, loaded, logger, time), problems);
+    }
+
+    /// <summary>Answers one request. The exchange is the server's, or made here in another host's pipeline.</summary>
+    public Task HandleAsync(HttpContext context)
+    {
+        var exchange = context.Features.Get<Exchange>();
+        if (exchange is null)
+        {
+            exchange = new Exchange();
+            context.Features.Set(exchange);
+        }
+        var current = snapshot;
+        var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        if (!RequestTarget.TrySplit(raw, out var path, out var query))
+        {
+            return Refuse(current, context, exchange, Failure.NotFound);
+        }
+        (exchange.Path, exchange.Query) = (path, query);
+        var faults = RequestTarget.Inspect(path, query) & ~exchange.Allowed;
+        if (faults != PathFaults.None)
+        {
+            exchange.FailureReason = RequestTarget.Describe(faults);
+            return Refuse(current, context, exchange, Failure.BadPath);
+        }
+        return current.Choose(context, exchange)(context);
+    }
+
+    /// <summary>
+    /// Reads and compiles anew and exchanges the snapshot. What all gates share is taken or kept as a whole; a gate with
+    /// an error keeps its last good one. Returns every problem.
+    /// </summary>
+    public IReadOnlyList<ConfigProblem> Reload()
+    {
+        lock (reloading)
+        {
+            var loaded = Loaded = source();
+            var before = snapshot;
+            var compiled = new GatewayCompiler(loaded.Config, loaded.Check, State, time, before).Compile();
+            var problems = loaded.Check.Problems;
+            var errors = problems.Where(p => !p.IsWarning).ToList();
+            LastFailure = errors.Count == 0 ? null : new FailedReload(time.GetUtcNow(), errors);
+            if (compiled is null)
+            {
+                State.Abandon();
+                LogKept(logger, Environment.NewLine + string.Join(Environment.NewLine, errors));
+                return problems;
+            }
+            snapshot = compiled;
+            State.Commit();
+            LogReloaded(logger, string.Join(", ", compiled.Gates.Select(g => $"{g.Config.Name} v{g.Version}")));
+            foreach (var gate in errors.GroupBy(e => e.Gate))
+            {
+                LogGateKept(logger, gate.Key, Environment.NewLine + string.Join(Environment.NewLine, gate));
+            }
+            return problems;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (reloading)
+        {
+            // Nothing is asked for any more, so everything is retired.
+            State.Commit();
+        }
+    }
+
+    private static Task Refuse(GatewaySnapshot current, HttpContext context, Exchange exchange, Failure failure)
+    {
+        exchange.Failure = failure;
+        return current.Unmatched(context);
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Configuration reloaded: {Gates}")]
+    private static partial void LogReloaded(ILogger logger, string gates);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Configuration not taken, the last good one goes on:{Problems}")]
+    private static partial void LogKept(ILogger logger, string problems);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Gate {Gate} keeps its last good configuration:{Problems}")]
+    private static partial void LogGateKept(ILogger logger, string? gate, string problems);
+}
+
+/// <summary>A reload that was not taken, wholly or for some gates.</summary>
+internal sealed record FailedReload(DateTimeOffset At, IReadOnlyList<ConfigProblem> Errors);

@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Wire;
+
+namespace Postern.Runtime;
+
+/// <summary>
+/// THE REQUEST PATH ON ONE PAGE. A route's chain is the stages of <see cref="Features.Edge"/>, outermost first, around the
+/// one backend of <see cref="Features.Backends"/> that the route asks for. A stage the route doesn't use hands its
+/// successor back and is not in the chain.
+/// </summary>
+internal static class RouteCompiler
+{
+    /// <summary>The route ready to run, or null with every reason why not in <paramref name="scope"/>'s check.</summary>
+    public static CompiledRoute? Compile(RouteScope scope)
+    {
+        var (route, check) = (scope.Route, scope.Check);
+        var at = route.Sections.Origin;
+        var (template, problem) = PathTemplate.Parse(route.Template);
+        if (problem is not null)
+        {
+            check.Error(at.At(route.Method == "*" ? "any" : route.Method.ToLowerInvariant()), problem);
+        }
+        var conditions = CompileConditions(route, check);
+        if (Backend(scope) is not { } chain || template is null || conditions is null)
+        {
+            return null;
+        }
+        for (var i = Features.Edge.Length - 1; i >= 0; i--)
+        {
+            chain = Features.Edge[i].Stage.Compile(scope, chain);
+        }
+        return new CompiledRoute(route.Method, template, conditions, chain, at, scope.Notes)
+        {
+            Label = Label(route, scope.Gate),
+        };
+    }
+
+    /// <summary>The chain of requests that no route answers: observed like any other, then refused.</summary>
+    public static RequestDelegate Unmatched(RouteScope scope) =>
+        Features.Edge[0].Stage.Compile(scope, static context => Answer.FailAsync(context, Exchange.Of(context).Failure, Exchange.Of(context).FailureReason));
+
+    private static RequestDelegate? Backend(RouteScope scope)
+    {
+        RequestDelegate? found = null;
+        var before = scope.Check.Problems.Count;
+        var asked = new List<string>();
+        foreach (var backend in Features.Backends)
+        {
+            if (backend.IsAskedFor(scope))
+            {
+                asked.Add(backend.Key);
+                found = backend.Backend.Compile(scope);
+            }
+        }
+        if (asked.Count != 1 && scope.Check.Problems.Count == before)
+        {
+            var keys = string.Join(" or ", Features.Backends.Select(b => $"'{b.Key}'"));
+            scope.Check.Error(scope.Route.Sections.Origin, asked.Count == 0
+                ? $"the route has no answer; write {keys}"
+                : $"a route has one answer, got {string.Join(" and ", asked.Select(a => $"'{a}'"))}; keep one");
+        }
+        return found;
+    }
+
+    private static Conditions? CompileConditions(RouteConfig route, Check check)
+    {
+        HostPattern? host = null;
+        if (route.When?.Host is { } text)
+        {
+            (host, var problem) = HostPattern.Parse(text);
+            if (problem is not null)
+            {
+                check.Error(route.When, "host", problem);
+                return null;
+            }
+        }
+        return new Conditions(route.When, host);
+    }
+
+    private static string Label(RouteConfig route, GateConfig gate) =>
+        $"{(route.Method == "*" ? "ANY" : route.Method)} {(gate.Own.Match.Path ?? "").TrimEnd('/')}{route.Template}";
+}

@@ -1,0 +1,102 @@
+using System.Collections.Concurrent;
+using Postern.Pipeline;
+
+namespace Postern.Upstreams.Deadlines;
+
+/// <summary>
+/// The one cancellation of a call: by time until the head of the answer, by the client until the end. Kept for the next
+/// call, because a token source and a timer for each request would be the largest objects of its life.
+/// </summary>
+internal sealed class Deadline : IDisposable
+{
+    private const int Kept = 1024;
+    private static readonly ConcurrentQueue<Deadline> Pool = [];
+    private static int pooled;
+
+    private readonly Lock changing = new();
+    private readonly Timer timer;
+    private readonly CancellationTokenSource source = new();
+    private CancellationTokenRegistration client;
+    private UpstreamCall? call;
+    private long allowed;
+    private long due = long.MaxValue;
+
+    private Deadline() => timer = new Timer(static d => ((Deadline)d!).Tick(), this, Timeout.Infinite, Timeout.Infinite);
+
+    /// <summary>Cancelled when the time is over or the client is gone.</summary>
+    public CancellationToken Token => source.Token;
+
+    /// <summary>Whether it was the time.</summary>
+    public bool Passed { get; private set; }
+
+    public static Deadline Start(UpstreamCall? call, TimeSpan allowed, CancellationToken client)
+    {
+        if (Pool.TryDequeue(out var deadline))
+        {
+            Interlocked.Decrement(ref pooled);
+        }
+        else
+        {
+            deadline = new Deadline();
+        }
+        lock (deadline.changing)
+        {
+            deadline.call = call;
+            deadline.allowed = (long)allowed.TotalMilliseconds;
+            if (deadline.allowed > 0)
+            {
+                deadline.due = Environment.TickCount64 + deadline.allowed;
+                deadline.timer.Change(deadline.allowed, Timeout.Infinite);
+            }
+        }
+        deadline.client = client.UnsafeRegister(static d => ((Deadline)d!).source.Cancel(), deadline);
+        return deadline;
+    }
+
+    /// <summary>The answer has begun: from here only the client ends the call.</summary>
+    public void HeadIsHere()
+    {
+        lock (changing)
+        {
+            due = long.MaxValue;
+            timer.Change(Timeout.Infinite, Timeout.Infinite);
+        }
+    }
+
+    public void Dispose()
+    {
+        // Waits for a cancellation that is running, so that it can't reach the next call.
+        client.Dispose();
+        HeadIsHere();
+        call = null;
+        if (!Passed && source.TryReset() && Interlocked.Increment(ref pooled) <= Kept)
+        {
+            Pool.Enqueue(this);
+            return;
+        }
+        timer.Dispose();
+        source.Dispose();
+    }
+
+    private void Tick()
+    {
+        lock (changing)
+        {
+            var now = Environment.TickCount64;
+            if (due == long.MaxValue)
+            {
+                return;
+            }
+            // A slow upload is no slow upstream: the time counts from the last piece that went out.
+            due = Math.Max(due, (call?.LastProgress ?? 0) + allowed);
+            if (now < due)
+            {
+                timer.Change(due - now, Timeout.Infinite);
+                return;
+            }
+            due = long.MaxValue;
+            Passed = true;
+        }
+        source.Cancel();
+    }
+}
