@@ -1,4 +1,76 @@
+using Microsoft.AspNetCore.Builder;
+
 namespace Shop;
 
-/// <summary>The shop's services.</summary>
-public static class ShopServices;
+/// <summary>
+/// The shop's services, running. Each destination is an HTTP server of its own on its own loopback port; products v1
+/// has two of them. Their answers depend on nothing but the request (and the orders placed before it).
+/// </summary>
+public sealed class ShopServices : IAsyncDisposable
+{
+    /// <summary>Every destination: the upstream it belongs to, the port that <c>postern.yaml</c> names, what it answers.</summary>
+    private static readonly (string Upstream, int Port, Func<Action<WebApplication>> Routes)[] Destinations =
+    [
+        ("products", 5001, () => Products.MapV1),
+        ("products", 5011, () => Products.MapV1),
+        ("products-v2", 5021, () => Products.MapV2),
+        ("users", 5002, () => Users.Map),
+        ("orders", 5003, () => new Orders().Map),
+        ("notifications", 5004, () => Notifications.Map),
+        ("documents", 5005, () => Documents.Map),
+        ("inventory", 5006, () => Inventory.Map),
+        ("prices", 5007, () => Prices.Map),
+        ("reviews", 5008, () => Reviews.Map),
+    ];
+
+    private readonly Service[] services;
+
+    private ShopServices(Service[] services)
+    {
+        this.services = services;
+        Urls = services.GroupBy(s => s.Upstream).ToDictionary(g => g.Key, g => (IReadOnlyList<string>)[.. g.Select(s => s.Url)]);
+    }
+
+    /// <summary>The shop's <c>postern.yaml</c>, as copied beside the program.</summary>
+    public static string ConfigFile => Path.Combine(AppContext.BaseDirectory, "shop", "postern.yaml");
+
+    /// <summary>The URLs that <c>postern.yaml</c> names, by upstream.</summary>
+    public static IReadOnlyDictionary<string, IReadOnlyList<string>> PreferredUrls { get; } =
+        Destinations.GroupBy(d => d.Upstream).ToDictionary(g => g.Key, g => (IReadOnlyList<string>)[.. g.Select(d => $"http://127.0.0.1:{d.Port}")]);
+
+    /// <summary>Where each upstream runs now, by the name it has in <c>postern.yaml</c>.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Urls { get; }
+
+    /// <summary>Starts all services on free ports; with <paramref name="preferredPorts"/> on those that <c>postern.yaml</c>
+    /// names, and on a free one where such a port is taken.</summary>
+    public static async Task<ShopServices> StartAsync(bool preferredPorts = false, CancellationToken cancellationToken = default)
+    {
+        var numbers = new Dictionary<string, int>();
+        var starting = new List<Task<Service>>();
+        foreach (var (upstream, port, routes) in Destinations)
+        {
+            var number = numbers[upstream] = numbers.GetValueOrDefault(upstream) + 1;
+            starting.Add(Service.StartAsync(upstream, $"{upstream}-{number}", preferredPorts ? port : 0, routes(), cancellationToken));
+        }
+        try
+        {
+            return new ShopServices(await Task.WhenAll(starting));
+        }
+        catch
+        {
+            foreach (var started in starting.Where(s => s.IsCompletedSuccessfully))
+            {
+                await started.Result.DisposeAsync();
+            }
+            throw;
+        }
+    }
+
+    /// <summary>Stops one destination and keeps the others: <c>products-1</c>, as its answers call it in <c>X-Served-By</c>.</summary>
+    public ValueTask StopAsync(string destination) =>
+        services.FirstOrDefault(s => s.Name == destination)?.DisposeAsync()
+        ?? throw new ArgumentException($"no destination '{destination}'; one of {string.Join(", ", services.Select(s => s.Name))}", nameof(destination));
+
+    /// <summary>Stops all of them; open streams and WebSockets are cut.</summary>
+    public async ValueTask DisposeAsync() => await Task.WhenAll(services.Select(s => s.DisposeAsync().AsTask()));
+}
