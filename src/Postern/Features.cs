@@ -2,12 +2,9 @@ using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
 using Postern.Config;
 using Postern.Edge.Authenticating;
-using Postern.Edge.Guarding;
-using Postern.Edge.Observing;
 using Postern.Pipeline;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
-using Postern.Upstreams.Forwarding;
 
 namespace Postern;
 
@@ -17,12 +14,13 @@ namespace Postern;
 /// </summary>
 internal static class Features
 {
-    /// <summary>Steps of the edge chain, outermost first.</summary>
+    /// <summary>Steps of the edge chain, outermost first. The first also stands around refusals that no route answers.</summary>
     public static readonly EdgeFeature[] Edge =
     [
+        new("authenticate", null, typeof(IdentityOptions)),                   // so far anyone may call; the key can say so
     ];
 
-    /// <summary>What ends the edge chain; a route uses exactly one.</summary>
+    /// <summary>What ends the edge chain: the key that asks for it. A route uses exactly one.</summary>
     public static readonly BackendFeature[] Backends =
     [
         new("to", new ProxyBackend(), typeof(ProxyOptions)),
@@ -32,19 +30,21 @@ internal static class Features
     /// <summary>Steps of the upstream chain, outermost first.</summary>
     public static readonly UpstreamFeature[] Upstream =
     [
+        new("deadline", new DeadlineHandler.Feature(), typeof(DeadlineOptions)),   // waiting for a connection counts too
+        new("balance", new BalancingHandler.Feature(), typeof(BalancingOptions)),  // right before forwarding: each try picks anew
     ];
 
-    /// <summary>What may be written where.</summary>
+    /// <summary>What may be written where: each feature's own record, and what belongs to none.</summary>
     public static Grammar Grammar { get; } = new(
-        Root: [typeof(GatewayOptions), typeof(TelemetrySection)],
-        Upstream: [typeof(ForwardingOptions), typeof(BalancingOptions), typeof(DeadlineOptions)],
-        Route: [typeof(IdentityOptions), typeof(GuardOptions), typeof(ProxyOptions), typeof(RespondSection)]);
+        Root: [typeof(GatewayOptions), .. Edge.Select(f => f.Root).OfType<Type>()],
+        Upstream: [.. Upstream.Reverse().Select(f => f.Options).OfType<Type>()],
+        Route: [.. Backends.Select(f => f.Options), .. Edge.Select(f => f.Options).OfType<Type>()]);
 
-    public sealed record EdgeFeature(string Name, IStage Stage, Type? Options = null);
+    public sealed record EdgeFeature(string Name, IStage? Stage, Type? Options = null, Type? Root = null);
 
     public sealed record BackendFeature(string Key, IBackend Backend, Type Options)
     {
-        /// <summary>Whether the route has the key that asks for this backend.</summary>
+        /// <summary>Whether the route has the key.</summary>
         public bool IsAskedFor(RouteScope scope) =>
             scope.Route.Sections.Find(Options) is { } written && Options.GetProperty(char.ToUpperInvariant(Key[0]) + Key[1..])!.GetValue(written) is not null;
     }

@@ -18,6 +18,9 @@ public sealed class Exchange
     /// <summary>The query as received with its <c>?</c>, or empty.</summary>
     public string Query { get; set; } = "";
 
+    /// <summary>Paths that the listener lets through although they are ambiguous.</summary>
+    internal PathFaults Allowed { get; set; }
+
     /// <summary>The gate that answers, or empty.</summary>
     public string Gate { get; set; } = "";
 

@@ -54,6 +54,8 @@ internal sealed record StageNote(string Stage, Func<HttpContext, string> What);
 /// <summary>What a handler may know while one upstream is compiled.</summary>
 public sealed class UpstreamScope
 {
+    private readonly List<(string Handler, string What)> notes = [];
+
     internal UpstreamScope(GatewayConfig config, UpstreamConfig upstream, StatePool state, Check check) =>
         (Config, Upstream, State, Check) = (config, upstream, state, check);
 
@@ -69,6 +71,11 @@ public sealed class UpstreamScope
     /// <summary>What outlives a reload.</summary>
     public StatePool State { get; }
 
+    /// <summary>Says, for <c>postern explain</c>, what a handler will do.</summary>
+    public void Note(string handler, string what) => notes.Add((handler, what));
+
+    internal IReadOnlyList<(string Handler, string What)> Notes => notes;
+
     /// <summary>The feature's options for this upstream, defaults filled in.</summary>
     public T Options<T>() where T : Options, new() => Sections.Effective<T>(Upstream.Sections, null);
 }
@@ -76,4 +83,11 @@ public sealed class UpstreamScope
 /// <summary>An upstream as routes see it: a name and the chain that calls it.</summary>
 /// <param name="Name">The upstream's name.</param>
 /// <param name="Chain">Sends an <see cref="UpstreamCall"/>, or any <see cref="HttpRequestMessage"/>, through every handler.</param>
-public sealed record UpstreamHandle(string Name, HttpMessageInvoker Chain);
+public sealed record UpstreamHandle(string Name, HttpMessageInvoker Chain)
+{
+    /// <summary>What <c>postern explain</c> says of the chain, outermost handler first.</summary>
+    internal IReadOnlyList<(string Handler, string What)> Notes { get; init; } = [];
+
+    /// <summary>The URLs of its destinations.</summary>
+    internal IReadOnlyList<string> Urls { get; init; } = [];
+}

@@ -1,5 +1,3 @@
-using Postern.Config;
-
 namespace Postern.Runtime;
 
 /// <summary>

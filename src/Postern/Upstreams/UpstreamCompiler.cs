@@ -1,4 +1,5 @@
 using Postern.Pipeline;
+using Postern.Upstreams.Forwarding;
 
 namespace Postern.Upstreams;
 
@@ -16,7 +17,11 @@ internal static class UpstreamCompiler
             chain = Features.Upstream[i].Handler.Compile(scope, chain);
         }
         // The chain lives in snapshots that may outlive each other; what it holds open is the state pool's.
-        return new UpstreamHandle(scope.Upstream.Name, new HttpMessageInvoker(chain, disposeHandler: false));
+        return new UpstreamHandle(scope.Upstream.Name, new HttpMessageInvoker(chain, disposeHandler: false))
+        {
+            Notes = [.. scope.Notes.Reverse()],
+            Urls = scope.Options<ForwardingOptions>().Destinations,
+        };
     }
 
     /// <summary>Forwarding calls nobody after it.</summary>

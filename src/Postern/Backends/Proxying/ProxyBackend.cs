@@ -102,11 +102,14 @@ internal sealed class ProxyBackend : IBackend
         {
             scope.Note("proxy", "the client's Host is sent on");
         }
-        scope.Note("proxy", context =>
+        scope.Note("upstream", context =>
         {
             var exchange = Exchange.Of(context);
             var target = choice.Choose(context, exchange);
-            return $"{context.Request.Method} http://{target.Upstream.Name}{target.Url.Fill(exchange)}";
+            var lines = new List<string> { target.Upstream.Name };
+            lines.AddRange(target.Upstream.Notes.Select(n => $"         {n.Handler}: {n.What}"));
+            lines.AddRange(target.Upstream.Urls.Select((url, i) => $"{(i == 0 ? "sends" : "or"),-9}{context.Request.Method} {url.TrimEnd('/')}{target.Url.Fill(exchange)}"));
+            return string.Join(Environment.NewLine, lines);
         });
     }
 }

@@ -1,8 +1,6 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Postern.Pipeline;
 using Postern.Transforms;
-using Postern.Wire;
 
 namespace Postern.Backends.Proxying;
 

@@ -39,7 +39,7 @@ internal static class RequestHead
         {
             fields.Add("X-Forwarded-Host", exchange.ForwardedHost);
         }
-        var via = Via.Received(context.Request.Protocol);
+        var via = Via.Entry(context.Request.Protocol);
         fields.Add("Via", headers.Via.Count == 0 ? via : $"{headers.Via}, {via}");
         fields.Add("traceparent", exchange.TraceParent);
         if (exchange.TraceState is not null)

@@ -13,23 +13,19 @@ internal static class ResponseHead
         var response = context.Response;
         response.StatusCode = (int)reply.StatusCode;
         var headers = response.Headers;
-        var via = "1.1 " + Via.Pseudonym;
         foreach (var (name, value) in reply.Fields.Fields)
         {
             if (name.Length == 12 && name.Equals("X-Request-Id", StringComparison.OrdinalIgnoreCase))
             {
                 continue; // the client gets the id under which this gateway knows the request
             }
-            if (name.Length == 3 && name.Equals("Via", StringComparison.OrdinalIgnoreCase))
-            {
-                headers.Append(name, value);
-            }
-            else if (!headers.TryAdd(name, value))
+            if (!headers.TryAdd(name, value))
             {
                 headers.Append(name, value);
             }
         }
-        _ = headers.Via.Count == 0 ? headers.Via = reply.Version.Major == 2 ? Via.Http2 : Via.Http11 : headers.Via = $"{headers.Via}, {via}";
+        var via = Via.Entry(reply.Version.Major == 2 ? "HTTP/2" : "HTTP/1.1");
+        headers.Via = headers.Via.Count == 0 ? via : $"{headers.Via}, {via}";
         response.ContentLength = reply.Length;
         rules?.Apply(headers);
     }

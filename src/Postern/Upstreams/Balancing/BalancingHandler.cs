@@ -1,3 +1,4 @@
+using Postern.Config;
 using Postern.Pipeline;
 using Postern.Upstreams.Forwarding;
 
@@ -14,7 +15,8 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
         public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next)
         {
             var forwarding = scope.Options<ForwardingOptions>();
-            var urls = forwarding.Urls ?? (forwarding.Url is { } url ? [url] : []);
+            var rule = scope.Options<BalancingOptions>().Balance ?? Balance.PowerOfTwo;
+            var urls = forwarding.Destinations;
             if (urls.Count == 0)
             {
                 scope.Check.Error(forwarding, "", "an upstream needs a destination; write url: http://host:port, or urls: [ … ]");
@@ -36,7 +38,8 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
                     destinations.Add(Destination.Of(scope, urls[i], forwarding));
                 }
             }
-            return new BalancingHandler([.. destinations], scope.Options<BalancingOptions>().Balance!.Value, next);
+            scope.Note("balance", $"{Sections.KeyOf(rule.ToString())} of {string.Join(", ", urls)}");
+            return new BalancingHandler([.. destinations], rule, next);
         }
     }
 

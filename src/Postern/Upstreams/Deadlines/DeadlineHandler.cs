@@ -12,8 +12,12 @@ internal sealed class DeadlineHandler(TimeSpan timeout, string upstream, HttpMes
     /// <summary>The upstream's <c>timeout</c> compiled into its chain.</summary>
     public sealed class Feature : IUpstreamHandler
     {
-        public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next) =>
-            new DeadlineHandler(scope.Options<DeadlineOptions>().Timeout ?? System.Threading.Timeout.InfiniteTimeSpan, scope.Upstream.Name, next);
+        public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next)
+        {
+            var timeout = scope.Options<DeadlineOptions>().Timeout;
+            scope.Note("deadline", timeout is { } t ? $"timeout {Scalars.Format(t)}" : "none but the route's");
+            return new DeadlineHandler(timeout ?? System.Threading.Timeout.InfiniteTimeSpan, scope.Upstream.Name, next);
+        }
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -20,6 +20,9 @@ public sealed record ForwardingOptions : Options
     /// <summary>Connections open at once to one destination. Past it a call waits for one, as long as <c>connectTimeout</c>; then 503.</summary>
     [Default("1024"), Range("1", "65535")] public int? MaxConnections { get; init; }
 
+    /// <summary>Every destination, however it was written.</summary>
+    internal IReadOnlyList<string> Destinations => Urls ?? (Url is null ? [] : [Url]);
+
     /// <inheritdoc/>
     public override void Validate(Check check)
     {

@@ -1,0 +1,82 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Postern.Config;
+using Postern.Runtime;
+
+namespace Postern;
+
+/// <summary>The two calls that make an ASP.NET Core application a gateway.</summary>
+public static class PosternExtensions
+{
+    /// <summary>
+    /// Adds the gateway to a host: from a YAML file, from code, or from both, where code adds to what the file says. A file is
+    /// watched and reloaded. The listeners and the admin port are the host's own business; <c>listen</c>, <c>admin</c> and
+    /// <c>drain</c> are read by the <c>postern</c> command only.
+    /// </summary>
+    /// <param name="builder">The application's builder.</param>
+    /// <param name="build">Fills the configuration; called again at each reload.</param>
+    /// <param name="file">The main file; null for none.</param>
+    public static IHostApplicationBuilder AddPostern(this IHostApplicationBuilder builder, Action<GatewayBuilder>? build = null, string? file = null)
+    {
+        builder.Services.AddSingleton(services =>
+        {
+            var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Postern");
+            var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+            var (runtime, problems) = GatewayRuntime.Start(() => Load(file, build), logger, time);
+            return runtime ?? throw new GatewayConfigException(problems);
+        });
+        builder.Services.AddHostedService<ReloadService>();
+        return builder;
+    }
+
+    /// <summary>
+    /// Lets the gateway answer what no endpoint of the application does. The application's own routes come first.
+    /// </summary>
+    /// <exception cref="GatewayConfigException">The configuration has errors; the exception lists all of them.</exception>
+    public static IEndpointConventionBuilder MapPostern(this IEndpointRouteBuilder endpoints)
+    {
+        var runtime = endpoints.ServiceProvider.GetRequiredService<GatewayRuntime>();
+        return endpoints.Map("{**path}", (RequestDelegate)runtime.HandleAsync).WithDisplayName("Postern").WithOrder(int.MaxValue);
+    }
+
+    internal static LoadedConfig Load(string? file, Action<GatewayBuilder>? build)
+    {
+        var loaded = file is null
+            ? new LoadedConfig(new GatewayConfig(), new Check(), new Dictionary<string, string>())
+            : ConfigFile.Load(file, Features.Grammar);
+        build?.Invoke(new GatewayBuilder(loaded.Config));
+        return loaded;
+    }
+
+    /// <summary>Watches the files for as long as the host runs.</summary>
+    private sealed class ReloadService(GatewayRuntime runtime) : IHostedService
+    {
+        private ConfigReloader? reloader;
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            reloader = new ConfigReloader(runtime, TimeProvider.System);
+            return Task.CompletedTask;
+        }
+
+        public async Task StopAsync(CancellationToken cancellationToken)
+        {
+            if (reloader is not null)
+            {
+                await reloader.DisposeAsync();
+            }
+        }
+    }
+}
+
+/// <summary>A configuration that can't run, with everything that is wrong with it.</summary>
+public sealed class GatewayConfigException(IReadOnlyList<ConfigProblem> problems)
+    : Exception("The gateway's configuration has errors:" + Environment.NewLine + string.Join(Environment.NewLine, problems))
+{
+    /// <summary>Every problem, in file order.</summary>
+    public IReadOnlyList<ConfigProblem> Problems { get; } = problems;
+}

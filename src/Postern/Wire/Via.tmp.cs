@@ -1,0 +1,2 @@
+namespace Postern.Wire;
+internal static class Via { public static string Entry(string p)=>p; }

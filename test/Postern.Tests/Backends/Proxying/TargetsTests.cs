@@ -1,0 +1,99 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Backends.Proxying;
+using Postern.Pipeline;
+using Postern.Transforms;
+
+namespace Postern.Tests.Backends.Proxying;
+
+public sealed class TargetsTests
+{
+    [Theory]
+    [InlineData(95, 5)]
+    [InlineData(50, 50)]
+    [InlineData(1, 2)]
+    public void Weights_are_exact_over_ten_thousand_requests(double a, double b)
+    {
+        var targets = new Targets([Target("a", (int)a), Target("b", (int)b)], sticky: null);
+        var toA = Enumerable.Range(0, 10_000).Count(_ => Choose(targets, "10.0.0.1") == "a");
+        Assert.InRange(toA / 100.0, (100 * a / (a + b)) - 0.1, (100 * a / (a + b)) + 0.1);
+    }
+
+    [Fact]
+    public void Weights_are_exact_with_three_targets()
+    {
+        var targets = new Targets([Target("a", 70), Target("b", 20), Target("c", 10)], sticky: null);
+        var counts = Enumerable.Range(0, 10_000).GroupBy(_ => Choose(targets, "x")).ToDictionary(g => g.Key, g => g.Count());
+        Assert.InRange(counts["a"], 6990, 7010);
+        Assert.InRange(counts["b"], 1990, 2010);
+        Assert.InRange(counts["c"], 990, 1010);
+    }
+
+    [Fact]
+    public void A_sticky_caller_stays_on_its_side()
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("ip"));
+        foreach (var caller in Callers(200))
+        {
+            Assert.Single(Enumerable.Range(0, 20).Select(_ => Choose(targets, caller)).Distinct());
+        }
+    }
+
+    [Fact]
+    public void Sticky_callers_are_shared_by_weight()
+    {
+        var targets = new Targets([Target("a", 90), Target("b", 10)], new StickyKey("ip"));
+        var toB = Callers(10_000).Count(c => Choose(targets, c) == "b");
+        Assert.InRange(toB, 850, 1150);
+    }
+
+    [Fact]
+    public void When_weights_move_only_those_move_who_must()
+    {
+        var before = new Targets([Target("a", 90), Target("b", 10)], new StickyKey("ip"));
+        var after = new Targets([Target("a", 80), Target("b", 20)], new StickyKey("ip"));
+        var moved = 0;
+        foreach (var caller in Callers(10_000))
+        {
+            var (was, now) = (Choose(before, caller), Choose(after, caller));
+            Assert.False(was == "b" && now == "a", "b's share grew, so nobody leaves it");
+            moved += was == now ? 0 : 1;
+        }
+        Assert.InRange(moved, 850, 1150);
+    }
+
+    [Theory]
+    [InlineData("header:X-Device", "X-Device")]
+    [InlineData("cookie:device", "Cookie")]
+    public void Sticky_reads_headers_and_cookies(string by, string header)
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey(by));
+        var sides = Callers(100).Select(caller =>
+        {
+            var value = header == "Cookie" ? $"other=1; device={caller}" : caller;
+            return Assert.Single(Enumerable.Range(0, 10).Select(_ => Choose(targets, "same", (header, value))).Distinct());
+        });
+        Assert.Equal(2, sides.Distinct().Count());
+    }
+
+    [Fact]
+    public void A_request_without_the_sticky_header_takes_its_turn()
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("header:X-Device"));
+        Assert.Equal(2, Enumerable.Range(0, 10).Select(_ => Choose(targets, "x")).Distinct().Count());
+    }
+
+    private static IEnumerable<string> Callers(int count) => Enumerable.Range(0, count).Select(i => $"10.1.{i / 250}.{i % 250}");
+
+    private static string Choose(Targets targets, string address, params (string, string)[] headers)
+    {
+        var context = new DefaultHttpContext();
+        foreach (var (name, value) in headers)
+        {
+            context.Request.Headers[name] = value;
+        }
+        return targets.Choose(context, new Exchange { ClientAddress = address }).Upstream.Name;
+    }
+
+    private static Target Target(string name, int weight) =>
+        new(new UpstreamHandle(name, null!), UrlTemplate.Parse("/", []).Template!, weight, $"http://{name}/");
+}
