@@ -1,22 +1,16 @@
-using System.Buffers;
 using Postern.Config;
+using Postern.Wire;
 
 namespace Postern.Transforms;
 
 /// <summary>Header fields to change, on the way in and on the way out.</summary>
 public sealed record HeaderOptions : Options
 {
-    internal static readonly SearchValues<char> TokenChars =
-        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-
     /// <summary>Changes to what the upstream gets.</summary>
     public HeaderRulesOptions Request { get; init; } = new();
 
     /// <summary>Changes to what the client gets.</summary>
     public HeaderRulesOptions Response { get; init; } = new();
-
-    /// <summary>Whether <paramref name="name"/> can be a field name (RFC 9110 §5.6.2).</summary>
-    internal static bool IsToken(string name) => name.Length > 0 && !name.AsSpan().ContainsAnyExcept(TokenChars);
 }
 
 /// <summary>Changes to one side's header fields: first <c>remove</c>, then <c>set</c>, then <c>add</c>.</summary>
@@ -55,7 +49,7 @@ public sealed record HeaderRulesOptions : Options
 
     private void CheckField(Check check, string key, string name, string value)
     {
-        if (!HeaderOptions.IsToken(name))
+        if (!Token.IsValid(name))
         {
             check.Error(this, key, $"not a header name, got '{name}'; letters, digits and '-'");
         }

@@ -1,5 +1,6 @@
 using Postern.Config;
 using Postern.Transforms;
+using Postern.Wire;
 
 namespace Postern.Backends.Proxying;
 
@@ -25,7 +26,7 @@ public sealed record ProxyOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        var ok = Sticky is null or "ip" || (Sticky.Split(':', 2) is ["header" or "cookie", { Length: > 0 } name] && HeaderOptions.IsToken(name));
+        var ok = Sticky is null or "ip" || (Sticky.Split(':', 2) is ["header" or "cookie", { Length: > 0 } name] && Token.IsValid(name));
         if (!ok)
         {
             check.Error(this, "sticky", $"not a way to be sticky, got '{Sticky}'; write ip, header:NAME or cookie:NAME");

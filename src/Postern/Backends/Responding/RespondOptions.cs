@@ -1,5 +1,5 @@
 using Postern.Config;
-using Postern.Transforms;
+using Postern.Wire;
 
 namespace Postern.Backends.Responding;
 
@@ -28,7 +28,7 @@ public sealed record RespondOptions : Options
     {
         foreach (var (name, _) in Headers)
         {
-            if (!HeaderOptions.IsToken(name))
+            if (!Token.IsValid(name))
             {
                 check.Error(this, $"headers.{name}", $"not a header name, got '{name}'; letters, digits and '-'");
             }
