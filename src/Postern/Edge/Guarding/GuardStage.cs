@@ -1,0 +1,167 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+using Postern.Transforms;
+using Postern.Wire;
+
+namespace Postern.Edge.Guarding;
+
+/// <summary>
+/// Refuses what no later step should ever see: requests that two parsers would read differently, requests that go round
+/// in circles, and bodies that are too large, before a byte of them is read. Fields whose names have an underscore are
+/// taken away, because many servers read <c>X_User</c> as <c>X-User</c>. Stands right behind observing, so that all it
+/// refuses is seen, and before everything that believes a header.
+/// </summary>
+internal sealed class GuardStage : IStage
+{
+    /// <inheritdoc/>
+    public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
+    {
+        var maxBody = scope.Options<GuardOptions>().MaxBody;
+        scope.Note("guard", maxBody is { } size ? $"maxBody {size}" : "maxBody off");
+        var dropped = MetricRegistry.Of(scope.State).Counter(
+            "postern_request_underscore_headers_dropped_total", "Request header fields dropped because their name has an underscore.");
+        return new Guard(next, maxBody?.Bytes, dropped).InvokeAsync;
+    }
+
+    private sealed class Guard(RequestDelegate next, long? maxBody, Counter dropped)
+    {
+        // RFC 9110 §5.5: a field value has no controls but the tab.
+        private static readonly SearchValues<char> Controls = SearchValues.Create(
+            [.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Append(0x7f).Select(c => (char)c)]);
+
+        private static readonly SearchValues<char> NameChars = SearchValues.Create(
+            "!#$%&'*+-.^`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"); // A token without '_'.
+
+        public Task InvokeAsync(HttpContext context)
+        {
+            var headers = context.Request.Headers;
+            List<string>? underscored = null;
+            foreach (var (name, values) in headers)
+            {
+                if (name.AsSpan().ContainsAnyExcept(NameChars) || name.Length == 0)
+                {
+                    if (!HeaderOptions.IsToken(name))
+                    {
+                        return RefuseAsync(context, Failure.BadRequest, "A header field's name is not a token.");
+                    }
+                    (underscored ??= []).Add(name);
+                    continue;
+                }
+                if (HasControls(values))
+                {
+                    return RefuseAsync(context, Failure.BadRequest, $"The header field {name} has a control character.");
+                }
+            }
+            if (underscored is not null)
+            {
+                Drop(headers, underscored);
+            }
+            if (FindFault(context, headers) is { } fault)
+            {
+                return RefuseAsync(context, Failure.BadRequest, fault);
+            }
+            if (headers.Via is { Count: > 0 } via && Via.CountPasses(via) >= Via.MaxPasses)
+            {
+                return Answer.FailAsync(context, Failure.Loop);
+            }
+            return BoundBody(context, headers) ? next(context) : RefuseAsync(context, Failure.BodyTooLarge, null);
+        }
+
+        private static bool HasControls(StringValues values)
+        {
+            for (var i = 0; i < values.Count; i++)
+            {
+                if (values[i].AsSpan().ContainsAny(Controls))
+                {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private void Drop(IHeaderDictionary headers, List<string> names)
+        {
+            foreach (var name in names)
+            {
+                dropped.Add(headers[name].Count);
+                headers.Remove(name);
+            }
+        }
+
+        /// <summary>What makes the request's framing, or who it is from, a matter of opinion.</summary>
+        private static string? FindFault(HttpContext context, IHeaderDictionary headers)
+        {
+            if (headers.TransferEncoding is { Count: > 0 } encoding)
+            {
+                // RFC 9112 §6.1. Kestrel prefers Transfer-Encoding and keeps the length it ignored as X-Content-Length.
+                if (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length"))
+                {
+                    return "The request has both Transfer-Encoding and Content-Length.";
+                }
+                if (encoding.Count > 1 || !"chunked".Equals(encoding[0], StringComparison.OrdinalIgnoreCase))
+                {
+                    return "The request's Transfer-Encoding is not 'chunked'.";
+                }
+                if (!HttpProtocol.IsHttp11(context.Request.Protocol))
+                {
+                    return "Transfer-Encoding belongs to HTTP/1.1.";
+                }
+            }
+            return headers.Authorization.Count > 1 ? "The request has several Authorization fields."
+                : headers.ContentType.Count > 1 ? "The request has several Content-Type fields."
+                : null;
+        }
+
+        /// <summary>False if the body is known to be too large; else makes reading past the bound fail.</summary>
+        private bool BoundBody(HttpContext context, IHeaderDictionary headers)
+        {
+            if (headers.ContentLength is { } length)
+            {
+                if (length > maxBody)
+                {
+                    return false;
+                }
+                if (length == 0)
+                {
+                    return true;
+                }
+            }
+            else if (HttpProtocol.IsHttp11(context.Request.Protocol) ? headers.TransferEncoding.Count == 0 : !CanHaveBody(context))
+            {
+                return true;
+            }
+            // The server's own bound is another one, and would hold where the route says off.
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bound && bound.MaxRequestBodySize != maxBody)
+            {
+                bound.MaxRequestBodySize = maxBody;
+            }
+            return true;
+        }
+
+        // A tunnel's bytes (RFC 8441) are no body.
+        private static bool CanHaveBody(HttpContext context) =>
+            context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false && !HttpMethods.IsConnect(context.Request.Method);
+
+        /// <summary>
+        /// Refuses a request whose body is left unread. On HTTP/1 the connection is not used again: where the next request
+        /// begins is what is in doubt, or behind too many bytes. The server still reads on for some seconds before it
+        /// closes; closing at once would reset the connection and take the answer from a client that is still sending.
+        /// </summary>
+        private static Task RefuseAsync(HttpContext context, Failure failure, string? detail)
+        {
+            if (!HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+            {
+                context.Response.OnStarting(static response =>
+                {
+                    ((HttpResponse)response).Headers.Connection = "close";
+                    return Task.CompletedTask;
+                }, context.Response);
+            }
+            return Answer.FailAsync(context, failure, detail);
+        }
+    }
+}

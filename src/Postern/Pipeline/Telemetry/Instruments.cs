@@ -1,0 +1,20 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Postern.Pipeline.Telemetry;
+
+/// <summary>
+/// The gateway's face towards OpenTelemetry and every other listener of the platform: one meter and one activity source,
+/// both called <c>Postern</c>. Who records asks <c>Enabled</c> or <c>HasListeners</c> first: without a listener it costs nothing.
+/// </summary>
+internal static class Instruments
+{
+    public const string Name = "Postern";
+
+    public static readonly Meter Meter = new(Name);
+
+    public static readonly ActivitySource Activities = new(Name);
+
+    /// <summary>The buckets that OpenTelemetry advises for HTTP durations.</summary>
+    public static readonly InstrumentAdvice<double> Durations = new() { HistogramBucketBoundaries = Histogram.Seconds };
+}
