@@ -2,9 +2,11 @@ using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
 using Postern.Config;
 using Postern.Edge.Authenticating;
+using Postern.Edge.Guarding;
 using Postern.Pipeline;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
+using Postern.Upstreams.Observing;
 
 namespace Postern;
 
@@ -17,6 +19,7 @@ internal static class Features
     /// <summary>Steps of the edge chain, outermost first. The first also stands around refusals that no route answers.</summary>
     public static readonly EdgeFeature[] Edge =
     [
+        new("guard", new GuardStage(), typeof(GuardOptions)),                 // refuses before anything is spent on the request
         new("authenticate", null, typeof(IdentityOptions)),                   // so far anyone may call; the key can say so
     ];
 
@@ -30,6 +33,7 @@ internal static class Features
     /// <summary>Steps of the upstream chain, outermost first.</summary>
     public static readonly UpstreamFeature[] Upstream =
     [
+        new("observe", new ObservingHandler.Feature()),                            // measures what the route waited for
         new("deadline", new DeadlineHandler.Feature(), typeof(DeadlineOptions)),   // waiting for a connection counts too
         new("balance", new BalancingHandler.Feature(), typeof(BalancingOptions)),  // right before forwarding: each try picks anew
     ];
