@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
-using Postern.Transforms;
 using Postern.Wire;
 
 namespace Postern.Edge.Guarding;
@@ -44,7 +43,7 @@ internal sealed class GuardStage : IStage
             {
                 if (name.AsSpan().ContainsAnyExcept(NameChars) || name.Length == 0)
                 {
-                    if (!HeaderOptions.IsToken(name))
+                    if (!Token.IsValid(name))
                     {
                         return RefuseAsync(context, Failure.BadRequest, "A header field's name is not a token.");
                     }
@@ -87,7 +86,9 @@ internal sealed class GuardStage : IStage
         {
             foreach (var name in names)
             {
-                dropped.Add(headers[name].Count);
+                var count = headers[name].Count;
+                dropped.Add(count);
+                Instruments.UnderscoreHeadersDropped.Add(count);
                 headers.Remove(name);
             }
         }
