@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 
 namespace Postern.Wire;
 
-/// <summary>What an upstream is told about the client; null where there is nothing to tell.</summary>
-internal readonly record struct ForwardedFields(string? For, string Proto, string? Host);
+/// <summary>What an upstream is told about the client; the host is empty where there is none.</summary>
+internal readonly record struct ForwardedFields(string For, string Proto, string Host);
 
 /// <summary>
 /// Whose <c>X-Forwarded-*</c> are believed: addresses and networks, compiled to numbers once. IPv4 counts as the IPv6
@@ -87,18 +87,18 @@ internal sealed class TrustedProxies
     /// <summary>What to send as <c>X-Forwarded-For/-Proto/-Host</c>: what this gateway saw itself; a trusted peer's word counts for more.</summary>
     public ForwardedFields Forward(IPAddress? peer, string scheme, string host, StringValues forwardedFor, StringValues proto, StringValues forwardedHost)
     {
-        var seen = peer is null ? null : Text(peer);
+        var seen = Text(peer);
         if (!Trusts(peer))
         {
-            return new ForwardedFields(seen, scheme, host.Length == 0 ? null : host);
+            return new ForwardedFields(seen, scheme, host);
         }
-        var chain = forwardedFor.Count == 0 ? seen : Join(forwardedFor, seen!);
+        var chain = forwardedFor.Count == 0 ? seen : Join(forwardedFor, seen);
         var claimedProto = Last(proto);
         var claimedHost = Last(forwardedHost);
         return new ForwardedFields(
             chain,
             claimedProto.Equals("https", StringComparison.OrdinalIgnoreCase) ? "https" : claimedProto.Equals("http", StringComparison.OrdinalIgnoreCase) ? "http" : scheme,
-            HostName.IsValid(claimedHost) ? claimedHost.ToString() : host.Length == 0 ? null : host);
+            HostName.IsValid(claimedHost) ? claimedHost.ToString() : host);
     }
 
     /// <summary>An address as it is written: IPv4 that came over an IPv6 socket as IPv4; <c>unknown</c> for none (a Unix socket).</summary>

@@ -107,7 +107,7 @@ public sealed class TrustedProxiesTests
     [Fact]
     public void Without_a_peer_or_a_host_nothing_is_made_up()
     {
-        Assert.Equal(new ForwardedFields(null, "http", null), Proxies.Forward(null, "http", "", "1.2.3.4", "https", "x"));
+        Assert.Equal(new ForwardedFields("unknown", "http", ""), Proxies.Forward(null, "http", "", "1.2.3.4", "https", "x"));
         Assert.Equal("unknown", Proxies.ClientAddress(null, "1.2.3.4"));
     }
 }

@@ -86,7 +86,9 @@ internal sealed class GuardStage : IStage
         {
             foreach (var name in names)
             {
-                dropped.Add(headers[name].Count);
+                var count = headers[name].Count;
+                dropped.Add(count);
+                Instruments.UnderscoreHeadersDropped.Add(count);
                 headers.Remove(name);
             }
         }

@@ -17,4 +17,16 @@ internal static class Instruments
 
     /// <summary>The buckets that OpenTelemetry advises for HTTP durations.</summary>
     public static readonly InstrumentAdvice<double> Durations = new() { HistogramBucketBoundaries = Histogram.Seconds };
+
+    public static readonly Histogram<double> ServerDuration =
+        Meter.CreateHistogram("http.server.request.duration", "s", "Duration of client requests.", tags: null, Durations);
+
+    public static readonly UpDownCounter<long> ServerActive =
+        Meter.CreateUpDownCounter<long>("http.server.active_requests", "{request}", "Client requests being answered.");
+
+    public static readonly Counter<long> AccessLogDropped =
+        Meter.CreateCounter<long>("postern.access_log.dropped", "{line}", "Access log lines that were not written.");
+
+    public static readonly Counter<long> UnderscoreHeadersDropped =
+        Meter.CreateCounter<long>("postern.request.underscore_headers_dropped", "{field}", "Request header fields dropped because their name has an underscore.");
 }
