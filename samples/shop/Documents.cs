@@ -49,7 +49,7 @@ internal static class Documents
         var id = $"doc_{4100 + n * 37}";
         Attachment[] attachments = n % 2 == 0 ? [new("figures.png", 48_000 + n * 1_100, $"https://cdn.shop.example/files/{id}/figures.png")] : [];
         return new Document(
-            id, Titles[n], $"{Titles[n]}: what we know, what we don't, and what to do next…",
+            id, Titles[n], $"{Titles[n]}: what we know so far, what we still have to find out, who looks into it until when, and what we do once we know. The rest is for those who were there…",
             new Author(author.Id, author.Name, author.Email, author.Avatar, n % 2 == 0 ? "Buying" : "Office"),
             [new(editor.Id, editor.Name, "editor"), new(viewer.Id, viewer.Name, "viewer")],
             [Tags[n], Tags[(n + 3) % 10], Tags[(n + 6) % 10]], new Permissions(n % 3 != 2, true, n % 5 == 0),

@@ -137,7 +137,7 @@ public sealed class ShopTests : IAsyncLifetime
     [InlineData("users", "/api/profile", 250, 500)]
     [InlineData("orders", "/api/orders?limit=5", 900, 1700)]
     [InlineData("notifications", "/api/unread", 5000, 8000)]
-    [InlineData("documents", "/documents", 7500, 9500)]
+    [InlineData("documents", "/documents", 8200, 9200)]
     public async Task What_pages_are_made_of_has_the_size_of_such_things(string upstream, string path, int least, int most) =>
         Assert.InRange((await client.GetByteArrayAsync(shop.Urls[upstream][0] + path)).Length, least, most);
 

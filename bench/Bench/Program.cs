@@ -1,0 +1,112 @@
+using System.Runtime.InteropServices;
+using Bench;
+
+const string Usage = """
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--out FILE.md] [--postern DIR]
+
+      --short      one round of a second each, to see that everything runs
+      --only       these gateways, with the comparison to nginx where it is among them
+      --out        writes the tables there too
+      --postern    an already published Postern; otherwise it is published first
+
+    Exit: 0 done, 1 a request failed or a server did, 2 wrong usage, 3 nginx (the backend), wrk or h2load is not installed.
+    """;
+
+var (plan, root, only, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, (string?)null, (string?)null);
+for (var i = 0; i < args.Length; i++)
+{
+    switch (args[i])
+    {
+        case "--short":
+            plan = Plan.Short;
+            break;
+        case "--root" when i + 1 < args.Length:
+            root = args[++i];
+            break;
+        case "--only" when i + 1 < args.Length:
+            only = args[++i].Split(',');
+            break;
+        case "--out" when i + 1 < args.Length:
+            file = Path.GetFullPath(args[++i]);
+            break;
+        case "--postern" when i + 1 < args.Length:
+            published = Path.GetFullPath(args[++i]);
+            break;
+        default:
+            Console.Error.WriteLine(Usage);
+            return args[i] is "--help" or "-h" ? 0 : 2;
+    }
+}
+
+if (new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is null).ToArray() is { Length: > 0 } missing)
+{
+    Console.Error.WriteLine($"bench: not installed: {string.Join(", ", missing)} (Debian: nginx wrk nghttp2-client)");
+    return 3;
+}
+
+if (only?.Except(Contestant.All("").Select(c => c.Name)).FirstOrDefault() is { } unknown)
+{
+    Console.Error.WriteLine($"bench: no gateway '{unknown}'; one of {string.Join(", ", Contestant.All("").Select(c => c.Name))}");
+    return 2;
+}
+
+var place = new Place(root, Directory.CreateTempSubdirectory("postern-bench-").FullName);
+published ??= Path.Combine(place.Directory, "postern");
+Contestant[] asked = [.. Contestant.All(published).Where(c => only is null || only.Contains(c.Name))];
+
+// Ctrl-C and SIGTERM end the run between two rounds; what was started is stopped all the same.
+using var stopping = new CancellationTokenSource();
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+try
+{
+    if (asked.Any(c => c.Name == "postern" && !c.Installed))
+    {
+        Console.Error.WriteLine("bench: publishing Postern");
+        await Shell.RunAsync("dotnet", "publish", Path.Combine(root, "src", "Postern.Server"), "-c", "Release", "-o", published, "-v", "quiet", "--nologo");
+    }
+    await using var run = new Run(plan, place);
+    await run.MeasureAsync([.. asked.Where(c => c.Installed)], stopping.Token);
+    var report = await Report.WriteAsync(run, asked, plan);
+    Console.WriteLine(report);
+    if (file is not null)
+    {
+        await File.WriteAllTextAsync(file, report);
+    }
+    var errors = Report.Errors(run).ToArray();
+    foreach (var error in errors)
+    {
+        Console.Error.WriteLine($"bench: failed requests: {error}");
+    }
+    return errors.Length == 0 ? 0 : Fail();
+}
+catch (BenchException e) when (!stopping.IsCancellationRequested)
+{
+    Console.Error.WriteLine($"bench: {e.Message}");
+    return Fail();
+}
+catch (Exception) when (stopping.IsCancellationRequested)
+{
+    // Ctrl-C reaches the servers and the load generator as well; what they then say means nothing.
+    Console.Error.WriteLine("bench: stopped");
+    return 1;
+}
+finally
+{
+    Directory.Delete(place.Directory, recursive: true);
+}
+
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stopping.Cancel();
+}
+
+int Fail()
+{
+    foreach (var log in Directory.EnumerateFiles(place.Directory, "*.log").Where(l => new FileInfo(l).Length > 0 && !l.EndsWith("h2load.log", StringComparison.Ordinal)))
+    {
+        Console.Error.WriteLine($"--- {Path.GetFileName(log)}\n{string.Join('\n', File.ReadLines(log).TakeLast(40))}");
+    }
+    return 1;
+}
