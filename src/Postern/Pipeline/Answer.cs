@@ -41,18 +41,7 @@ internal static class Answer
         {
             response.Headers.RetryAfter = "1";
         }
-        var body = new ArrayBufferWriter<byte>(320);
-        using (var json = new Utf8JsonWriter(body))
-        {
-            json.WriteStartObject();
-            json.WriteString("type"u8, TypePrefix + row.Code);
-            json.WriteString("title"u8, row.Title);
-            json.WriteNumber("status"u8, row.Status);
-            json.WriteString("detail"u8, detail ?? row.Detail);
-            json.WriteString("code"u8, row.Code);
-            json.WriteString("traceId"u8, exchange.TraceId);
-            json.WriteEndObject();
-        }
+        var body = Problem(row, detail, exchange.TraceId);
         response.ContentLength = body.WrittenCount;
         if (HttpMethods.IsHead(context.Request.Method))
         {
@@ -61,5 +50,22 @@ internal static class Answer
         exchange.BytesSent = body.WrittenCount;
         response.BodyWriter.Write(body.WrittenSpan);
         return response.BodyWriter.FlushAsync().AsTask();
+    }
+
+    /// <summary>The body that tells a client of a failure.</summary>
+    internal static ArrayBufferWriter<byte> Problem(FailureRow row, string? detail, string traceId)
+    {
+        var body = new ArrayBufferWriter<byte>(320);
+        using var json = new Utf8JsonWriter(body);
+        json.WriteStartObject();
+        json.WriteString("type"u8, TypePrefix + row.Code);
+        json.WriteString("title"u8, row.Title);
+        json.WriteNumber("status"u8, row.Status);
+        json.WriteString("detail"u8, detail ?? row.Detail);
+        json.WriteString("code"u8, row.Code);
+        json.WriteString("traceId"u8, traceId);
+        json.WriteEndObject();
+        json.Flush();
+        return body;
     }
 }

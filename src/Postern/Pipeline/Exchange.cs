@@ -36,6 +36,9 @@ public sealed class Exchange
     /// <summary>The methods that the path has routes for, where none took this request; for <c>Allow</c>.</summary>
     internal string? Allow { get; set; }
 
+    /// <summary>The address of whoever opened the connection, perhaps a proxy; made into text once for each connection.</summary>
+    public string PeerAddress { get; set; } = "";
+
     /// <summary>The client's address: the peer's, or the rightmost one in <c>X-Forwarded-For</c> that no trusted proxy has.</summary>
     public string ClientAddress { get; set; } = "";
 
@@ -84,7 +87,7 @@ public sealed class Exchange
     /// <summary>The exchange of a request that the gateway handles.</summary>
     public static Exchange Of(HttpContext context) => context.Features.Get<Exchange>()!;
 
-    /// <summary>Forgets the last request.</summary>
+    /// <summary>Forgets the last request, not its connection.</summary>
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";

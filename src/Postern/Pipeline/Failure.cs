@@ -10,6 +10,14 @@ public enum Failure
     None,
     /// <summary>The request isn't the HTTP it claims to be: control characters, a bad field name, contradicting lengths.</summary>
     BadRequest,
+    /// <summary>The head did not come in time.</summary>
+    HeadTimeout,
+    /// <summary>The request line is longer than the listener allows.</summary>
+    TargetTooLong,
+    /// <summary>The header fields are more, or larger together, than the listener allows.</summary>
+    HeadTooLarge,
+    /// <summary>A version of HTTP that isn't spoken here.</summary>
+    HttpVersion,
     /// <summary>The path holds what upstreams read differently: <c>..</c>, <c>%2f</c>, <c>//</c>, a backslash, bad percent-encoding.</summary>
     BadPath,
     /// <summary>No gate or no route answers to this URL.</summary>
@@ -36,6 +44,14 @@ public enum Failure
     UpstreamProtocol,
     /// <summary>The upstream died within its body; the client's connection was ended, so that it can't take half for a whole.</summary>
     UpstreamBroken,
+    /// <summary>The admin port was called without its token.</summary>
+    Unauthenticated,
+    /// <summary>A page from elsewhere tried to make a browser call the admin port.</summary>
+    ForeignOrigin,
+    /// <summary>The admin port was called by a name that isn't its own.</summary>
+    ForeignHost,
+    /// <summary>The configuration was not taken, wholly or for some gates.</summary>
+    ReloadRefused,
     /// <summary>A fault of the gateway.</summary>
     Internal,
 }

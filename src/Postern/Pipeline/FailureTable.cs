@@ -17,10 +17,17 @@ internal static class FailureTable
     [
         new(Failure.BadRequest, 400, "bad-request", "Bad request", "The request is not valid HTTP."),
         new(Failure.BadPath, 400, "bad-path", "Ambiguous path", "The path could be read in two ways; send it normalised, without '.' or '..' segments, '//', backslashes or encoded slashes."),
+        new(Failure.Unauthenticated, 401, "unauthenticated", "Unauthorized", "The admin port wants its token: Authorization: Bearer TOKEN."),
+        new(Failure.ForeignOrigin, 403, "foreign-origin", "Forbidden", "The admin port takes no requests that a page of another origin makes."),
         new(Failure.NotFound, 404, "route-not-found", "Not found", "No route of this gateway answers to this URL."),
         new(Failure.MethodNotAllowed, 405, "method-not-allowed", "Method not allowed", "This URL answers to other methods; see the Allow header."),
+        new(Failure.HeadTimeout, 408, "head-timeout", "Request timeout", "The request's head did not come in time."),
         new(Failure.BodyTooSlow, 408, "body-too-slow", "Request timeout", "The request's body came too slowly."),
         new(Failure.BodyTooLarge, 413, "body-too-large", "Content too large", "The request's body is larger than this route allows."),
+        new(Failure.TargetTooLong, 414, "target-too-long", "URI too long", "The request line is longer than this listener allows."),
+        new(Failure.ForeignHost, 421, "foreign-host", "Misdirected request", "The admin port answers to localhost and loopback addresses only."),
+        new(Failure.ReloadRefused, 422, "reload-refused", "Configuration not taken", "The configuration has errors; what had none runs, the rest keeps its last good one."),
+        new(Failure.HeadTooLarge, 431, "head-too-large", "Request header fields too large", "The request's header fields are more, or larger together, than this listener allows."),
         new(Failure.ClientGone, 499, "client-gone", "Client closed the request", "The client left before there was an answer; seen in logs only."),
         new(Failure.Internal, 500, "internal", "Internal error", "The gateway failed; the trace id leads to the reason in its log."),
         new(Failure.UpstreamUnreachable, 502, "upstream-unreachable", "Bad gateway", "The service behind this URL can't be reached."),
@@ -29,6 +36,7 @@ internal static class FailureTable
         new(Failure.UpstreamBroken, 502, "upstream-broken", "Bad gateway", "The service behind this URL broke off within its answer; the connection was ended."),
         new(Failure.UpstreamBusy, 503, "upstream-busy", "Service unavailable", "Every connection to the service behind this URL is in use; try again."),
         new(Failure.UpstreamTimeout, 504, "upstream-timeout", "Gateway timeout", "The service behind this URL did not answer in time."),
+        new(Failure.HttpVersion, 505, "http-version", "HTTP version not supported", "This listener speaks HTTP/1.0, HTTP/1.1 and HTTP/2."),
         new(Failure.Loop, 508, "loop-detected", "Loop detected", "The request has passed through this gateway too often; a route leads back to it."),
     ];
 

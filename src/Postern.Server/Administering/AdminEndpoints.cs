@@ -1,0 +1,189 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Postern.Config;
+using Postern.Pipeline;
+
+namespace Postern.Server.Administering;
+
+/// <summary>
+/// Answers the admin port: <c>/healthz</c> and <c>/readyz</c> for anyone who can reach it, <c>/metrics</c>, <c>/config</c>
+/// and <c>POST /reload</c> for who has the token, where there is one. A browser on the same machine can be made to call
+/// it by any page; so a request must name a loopback host, and one that changes something must not come from a page elsewhere.
+/// </summary>
+internal sealed class AdminEndpoints
+{
+    private readonly AdminSource source;
+    private readonly byte[]? token;
+    private readonly bool loopback;
+    private readonly Dictionary<string, (string Method, bool Open, RequestDelegate Handle)> endpoints;
+
+    public AdminEndpoints(AdminOptions options, AdminSource source)
+    {
+        this.source = source;
+        token = string.IsNullOrEmpty(options.Token) ? null : SHA256.HashData(Encoding.UTF8.GetBytes(options.Token));
+        loopback = Uri.TryCreate(options.Url, UriKind.Absolute, out var url) && url.IsLoopback;
+        endpoints = new(StringComparer.Ordinal)
+        {
+            ["/healthz"] = ("GET", true, HealthAsync),
+            ["/readyz"] = ("GET", true, ReadyAsync),
+            ["/metrics"] = ("GET", false, MetricsAsync),
+            ["/config"] = ("GET", false, ConfigAsync),
+            ["/reload"] = ("POST", false, ReloadAsync),
+        };
+    }
+
+    public Task HandleAsync(HttpContext context)
+    {
+        var exchange = Exchange.Of(context);
+        exchange.TraceId = exchange.RequestId = ActivityTraceId.CreateRandom().ToHexString();
+        var request = context.Request;
+        if (loopback && !NamesLoopback(request.Host))
+        {
+            return Answer.FailAsync(context, Failure.ForeignHost);
+        }
+        if (!endpoints.TryGetValue(request.Path.Value ?? "", out var endpoint))
+        {
+            return Answer.FailAsync(context, Failure.NotFound, $"The admin port has {string.Join(", ", endpoints.Keys)}.");
+        }
+        if (request.Method != endpoint.Method && !(HttpMethods.IsHead(request.Method) && endpoint.Method == "GET"))
+        {
+            exchange.Allow = endpoint.Method == "GET" ? "GET, HEAD" : endpoint.Method;
+            return Answer.FailAsync(context, Failure.MethodNotAllowed);
+        }
+        if (!endpoint.Open && !HasToken(request))
+        {
+            return RefuseAsync(context);
+        }
+        if (endpoint.Method == "POST" && IsForeign(request))
+        {
+            return Answer.FailAsync(context, Failure.ForeignOrigin);
+        }
+        return endpoint.Handle(context);
+    }
+
+    private static Task HealthAsync(HttpContext context) => SendAsync(context, 200, "text/plain; charset=utf-8", "ok\n"u8.ToArray());
+
+    private Task ReadyAsync(HttpContext context)
+    {
+        var reason = source.NotReady();
+        return SendJsonAsync(context, reason is null ? 200 : 503, json =>
+        {
+            json.WriteBoolean("ready"u8, reason is null);
+            if (reason is not null)
+            {
+                json.WriteString("reason"u8, reason);
+            }
+        });
+    }
+
+    private Task MetricsAsync(HttpContext context)
+    {
+        var text = new ArrayBufferWriter<byte>(16 << 10);
+        source.WriteMetrics(text);
+        return SendAsync(context, 200, "text/plain; version=0.0.4; charset=utf-8", text.WrittenMemory);
+    }
+
+    private Task ConfigAsync(HttpContext context)
+    {
+        var body = new ArrayBufferWriter<byte>(4 << 10);
+        using (var json = new Utf8JsonWriter(body, new JsonWriterOptions { Indented = true }))
+        {
+            source.WriteConfig(json);
+        }
+        return SendAsync(context, 200, "application/json", body.WrittenMemory);
+    }
+
+    private async Task ReloadAsync(HttpContext context)
+    {
+        var problems = await source.ReloadAsync();
+        var refused = problems.Any(p => !p.IsWarning);
+        var row = FailureTable.Of(Failure.ReloadRefused);
+        await SendJsonAsync(context, refused ? row.Status : 200, json =>
+        {
+            if (refused)
+            {
+                json.WriteString("type"u8, Answer.TypePrefix + row.Code);
+                json.WriteString("title"u8, row.Title);
+                json.WriteNumber("status"u8, row.Status);
+                json.WriteString("detail"u8, row.Detail);
+                json.WriteString("code"u8, row.Code);
+                json.WriteString("traceId"u8, Exchange.Of(context).TraceId);
+            }
+            else
+            {
+                json.WriteBoolean("reloaded"u8, true);
+            }
+            json.WriteStartArray("problems"u8);
+            foreach (var problem in problems)
+            {
+                json.WriteStringValue(problem.ToString());
+            }
+            json.WriteEndArray();
+        }, refused ? "application/problem+json" : "application/json");
+    }
+
+    private static Task RefuseAsync(HttpContext context)
+    {
+        // The header must be there when the answer begins, and a failure's answer clears what others have set.
+        context.Response.OnStarting(static state =>
+        {
+            ((HttpContext)state).Response.Headers.WWWAuthenticate = "Bearer realm=\"postern admin\"";
+            return Task.CompletedTask;
+        }, context);
+        return Answer.FailAsync(context, Failure.Unauthenticated);
+    }
+
+    /// <summary>Compares hashes, so that the time taken tells nothing about the token, its length included.</summary>
+    private bool HasToken(HttpRequest request)
+    {
+        if (token is null)
+        {
+            return true;
+        }
+        var given = request.Headers.Authorization;
+        const string scheme = "Bearer ";
+        return given.Count == 1 && given[0]!.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)
+            && CryptographicOperations.FixedTimeEquals(token, SHA256.HashData(Encoding.UTF8.GetBytes(given[0]![scheme.Length..].Trim())));
+    }
+
+    /// <summary>A page's own host name can be made to resolve to 127.0.0.1, but the browser still says which name it called.
+    /// A request without Host is no browser's; health checks of HTTP/1.0 are like that.</summary>
+    private static bool NamesLoopback(HostString host) =>
+        !host.HasValue
+        || host.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    private static bool IsForeign(HttpRequest request)
+    {
+        var origin = request.Headers.Origin;
+        return origin.Count > 0 && (origin.Count > 1 || !origin[0]!.Equals($"{request.Scheme}://{request.Host.Value}", StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static Task SendJsonAsync(HttpContext context, int status, Action<Utf8JsonWriter> write, string type = "application/json")
+    {
+        var body = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(body))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        return SendAsync(context, status, type, body.WrittenMemory);
+    }
+
+    private static Task SendAsync(HttpContext context, int status, string type, ReadOnlyMemory<byte> body)
+    {
+        var response = context.Response;
+        response.StatusCode = status;
+        response.ContentType = type;
+        response.ContentLength = body.Length;
+        response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body).AsTask();
+    }
+}

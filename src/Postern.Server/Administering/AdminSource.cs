@@ -1,0 +1,21 @@
+using System.Buffers;
+using System.Text.Json;
+using Postern.Config;
+
+namespace Postern.Server.Administering;
+
+/// <summary>What the admin port shows and does; each is asked for when a request asks.</summary>
+internal sealed record AdminSource
+{
+    /// <summary>Why no traffic should come here, in a word; null where it should.</summary>
+    public required Func<string?> NotReady { get; init; }
+
+    /// <summary>Writes the metrics as Prometheus text.</summary>
+    public required Action<IBufferWriter<byte>> WriteMetrics { get; init; }
+
+    /// <summary>Writes what runs now as one JSON object: gates, their file, version, since when, last error. Never a secret.</summary>
+    public required Action<Utf8JsonWriter> WriteConfig { get; init; }
+
+    /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
+    public required Func<Task<IReadOnlyList<ConfigProblem>>> ReloadAsync { get; init; }
+}

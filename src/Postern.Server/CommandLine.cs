@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Postern.Server.Serving;
+
+namespace Postern.Server;
+
+/// <summary>The commands of <c>postern</c>, and what all have in common: exit 2 where what was typed makes no sense.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
+    {
+        var root = new Command("postern", "An API gateway. Example: postern run --config postern.yaml")
+        {
+            new HelpOption(),
+            new VersionOption(),
+            RunCommand.Create(OpenedGateway.Open, error, TimeProvider.System),
+        };
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var problem in parsed.Errors)
+            {
+                await error.WriteLineAsync(problem.Message);
+            }
+            await error.WriteLineAsync("'postern --help' says what can be written.");
+            return 2;
+        }
+        return await parsed.InvokeAsync(new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            // Signals are the command's own: it drains.
+            ProcessTerminationTimeout = null,
+        });
+    }
+}

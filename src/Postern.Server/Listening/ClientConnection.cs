@@ -1,0 +1,120 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Postern.Server.Listening;
+
+/// <summary>
+/// A client's connection as the listener sees it: who it is, how many of its requests are in flight, and how it is asked
+/// to end. A feature of the connection.
+/// </summary>
+internal sealed class ClientConnection
+{
+    /// <summary>Resets of HTTP/2 streams that a client may have to its credit, as a multiple of the streams it may open.</summary>
+    private const int ResetBurst = 2;
+
+    private readonly Listener listener;
+    private readonly ConnectionContext transport;
+    private int inFlight;
+    private double resets;
+    private long lastReset;
+
+    public ClientConnection(Listener listener, ConnectionContext transport)
+    {
+        (this.listener, this.transport) = (listener, transport);
+        if (transport.RemoteEndPoint is IPEndPoint { Address.IsIPv4MappedToIPv6: true } peer)
+        {
+            // A socket for both families writes IPv4 in IPv6's way; whoever compares addresses shouldn't have to know.
+            transport.RemoteEndPoint = new IPEndPoint(peer.Address.MapToIPv4(), peer.Port);
+        }
+        PeerAddress = (transport.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "";
+    }
+
+    public string PeerAddress { get; }
+
+    public bool IsHttp2 { get; set; }
+
+    /// <summary>Whether a request that may become a tunnel is in flight: it ends when its two sides end it.</summary>
+    public bool Upgrading { get; private set; }
+
+    public bool Busy => Volatile.Read(ref inFlight) > 0;
+
+    /// <summary>A request begins.</summary>
+    public void Begin(RequestContext request)
+    {
+        var now = Interlocked.Increment(ref inFlight);
+        if (IsHttp2)
+        {
+            LetStreamsRest(request.Features);
+        }
+        else
+        {
+            // One request at a time, so this is the only one.
+            Upgrading = now == 1 && request.Http.Request.Headers.Upgrade.Count > 0;
+        }
+        if (listener.WindingDown && !Upgrading)
+        {
+            RequestClose();
+        }
+    }
+
+    /// <summary>A request has ended, its answer written.</summary>
+    public void End(RequestContext request)
+    {
+        if (IsHttp2 && request.Features.Get<IHttpRequestLifetimeFeature>()!.RequestAborted.IsCancellationRequested)
+        {
+            CountReset();
+        }
+        Interlocked.Decrement(ref inFlight);
+        if (Upgrading)
+        {
+            Upgrading = false;
+            if (listener.WindingDown)
+            {
+                RequestClose();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Asks the connection to end: HTTP/1.1 says <c>Connection: close</c> in an answer that has not begun, HTTP/2 sends
+    /// GOAWAY; what is in flight ends first. An idle connection closes.
+    /// </summary>
+    public void RequestClose() => transport.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+
+    /// <summary>
+    /// A gRPC stream may be silent for as long as both sides like, so it has no minimum rate: Kestrel would end the whole
+    /// connection with it.
+    /// </summary>
+    private static void LetStreamsRest(IFeatureCollection features)
+    {
+        var headers = features.Get<IHttpRequestFeature>()!.Headers;
+        var streams = features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
+            || (headers.ContentType.Count == 1 && headers.ContentType[0]!.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase));
+        if (streams && features.Get<Microsoft.AspNetCore.Server.Kestrel.Core.Features.IHttpMinRequestBodyDataRateFeature>() is { } rate)
+        {
+            rate.MinDataRate = null;
+        }
+    }
+
+    /// <summary>
+    /// Opening a stream and resetting it costs a client nothing and the gateway a request (CVE-2023-44487). Kestrel ends a
+    /// connection on which too many of them pile up; this ends one on which they merely follow each other too fast.
+    /// </summary>
+    private void CountReset()
+    {
+        var streams = listener.Options.Limits.Streams;
+        lock (transport)
+        {
+            var now = listener.Time.GetTimestamp();
+            var forgiven = lastReset == 0 ? 0 : listener.Time.GetElapsedTime(lastReset, now).TotalSeconds * streams;
+            (resets, lastReset) = (Math.Max(0, resets - forgiven) + 1, now);
+            if (resets <= ResetBurst * streams)
+            {
+                return;
+            }
+        }
+        transport.Abort(new ConnectionAbortedException("Too many streams were opened and reset."));
+    }
+}

@@ -1,0 +1,44 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Postern.Config;
+
+namespace Postern.Server.Serving;
+
+/// <summary>A gateway that is compiled and ready, as the <c>run</c> command needs it.</summary>
+internal sealed record Gateway
+{
+    public required IReadOnlyList<ListenOptions> Listen { get; init; }
+
+    /// <summary>Null for no admin port.</summary>
+    public required AdminOptions? Admin { get; init; }
+
+    public required DrainOptions Drain { get; init; }
+
+    /// <summary>The files read, the main one first.</summary>
+    public required IReadOnlyList<string> Files { get; init; }
+
+    public required int Gates { get; init; }
+
+    public required int Routes { get; init; }
+
+    /// <summary>Answers a request.</summary>
+    public required RequestDelegate Handle { get; init; }
+
+    /// <summary>Told of each request that a listener refused before it was one, with its exchange; null where nobody wants to know.</summary>
+    public Action<HttpContext>? Refused { get; init; }
+
+    public required Action<IBufferWriter<byte>> WriteMetrics { get; init; }
+
+    public required Action<Utf8JsonWriter> WriteConfig { get; init; }
+
+    /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
+    public required Func<IReadOnlyList<ConfigProblem>> Reload { get; init; }
+
+    /// <summary>Ends what runs beside the requests, after the last of them.</summary>
+    public required Func<ValueTask> StopAsync { get; init; }
+}
+
+/// <summary>Reads and compiles a configuration; without a gateway, the problems say why.</summary>
+internal delegate (Gateway? Gateway, IReadOnlyList<ConfigProblem> Problems) OpenGateway(string file, ILoggerFactory loggers, TimeProvider time);

@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Postern.Config;
+using Postern.Runtime;
+
+namespace Postern.Server.Serving;
+
+/// <summary>The gateway of a configuration file, as the <c>run</c> command needs it: the one place that knows both sides.</summary>
+internal static class OpenedGateway
+{
+    public static (Gateway? Gateway, IReadOnlyList<ConfigProblem> Problems) Open(string file, ILoggerFactory loggers, TimeProvider time)
+    {
+        var (runtime, problems) = GatewayRuntime.Start(() => ConfigFile.Load(file, Features.Grammar), loggers.CreateLogger("Postern"), time);
+        if (runtime is null)
+        {
+            return (null, problems);
+        }
+        var reloader = new ConfigReloader(runtime, time);
+        var config = runtime.Snapshot.Config;
+        var options = config.Root.Written<GatewayOptions>();
+        return (new Gateway
+        {
+            Listen = options.Listen ?? [new ListenOptions { Url = "http://127.0.0.1:8080" }],
+            Admin = options.Admin ?? new AdminOptions(),
+            Drain = options.Drain ?? new DrainOptions(),
+            Files = config.Files,
+            Gates = config.Gates.Count,
+            Routes = config.Gates.Sum(g => g.Routes.Count),
+            Handle = runtime.HandleAsync,
+            WriteMetrics = text => WriteMetrics(text, runtime),
+            WriteConfig = json => WriteConfig(json, runtime),
+            Reload = runtime.Reload,
+            StopAsync = async () =>
+            {
+                await reloader.DisposeAsync();
+                runtime.Dispose();
+            },
+        }, problems);
+    }
+
+    private static void WriteMetrics(IBufferWriter<byte> text, GatewayRuntime runtime)
+    {
+        text.Write("# HELP postern_gate_version Configurations a gate has run, counted from 1.\n# TYPE postern_gate_version gauge\n"u8);
+        foreach (var gate in runtime.Snapshot.Gates)
+        {
+            text.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"postern_gate_version{{gate=\"{gate.Config.Name}\"}} {gate.Version}\n")));
+        }
+    }
+
+    private static void WriteConfig(Utf8JsonWriter json, GatewayRuntime runtime)
+    {
+        var snapshot = runtime.Snapshot;
+        var failure = runtime.LastFailure;
+        json.WriteStartObject();
+        WriteList(json, "files", snapshot.Config.Files);
+        json.WriteStartArray("gates");
+        foreach (var gate in snapshot.Gates)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", gate.Config.Name);
+            json.WriteString("owner", gate.Config.Own.Owner);
+            json.WriteString("file", gate.Config.File ?? snapshot.Config.Files.FirstOrDefault());
+            json.WriteNumber("version", gate.Version);
+            json.WriteString("since", gate.Since);
+            json.WriteNumber("routes", gate.Config.Routes.Count);
+            WriteList(json, "upstreams", gate.Upstreams);
+            WriteFailure(json, failure, gate.Config.Name);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        WriteFailure(json, failure, gate: null);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The last error of a gate, or (null) of what all gates share.</summary>
+    private static void WriteFailure(Utf8JsonWriter json, FailedReload? failure, string? gate)
+    {
+        var errors = failure?.Errors.Where(e => e.Gate == gate).Select(e => e.ToString()).ToList() ?? [];
+        if (errors.Count == 0)
+        {
+            json.WriteNull("lastError");
+            return;
+        }
+        json.WriteStartObject("lastError");
+        json.WriteString("at", failure!.At);
+        WriteList(json, "problems", errors);
+        json.WriteEndObject();
+    }
+
+    private static void WriteList(Utf8JsonWriter json, string name, IEnumerable<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            json.WriteStringValue(value);
+        }
+        json.WriteEndArray();
+    }
+}
