@@ -18,7 +18,22 @@ public sealed class RouteOnlyAttribute : Attribute;
 
 /// <summary>A property that must be written.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class NeededAttribute : Attribute;
+public sealed class NeededAttribute : Attribute
+{
+    /// <summary>What one might write, for the message that asks for it.</summary>
+    public string? Example { get; init; }
+}
+
+/// <summary>
+/// A key outside gates and routes that may be written as <c>off</c>. In gates and routes every key may, but for those
+/// of a bool or an enum, which have their own words.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class CanBeOffAttribute : Attribute;
+
+/// <summary>A value that is never shown, even where it is written as it is.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class SecretAttribute : Attribute;
 
 /// <summary>What holds where nothing is written, in the words of the configuration language: <c>10MB</c>, <c>30s</c>, <c>powerOfTwo</c>.</summary>
 [AttributeUsage(AttributeTargets.Property)]

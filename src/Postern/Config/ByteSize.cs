@@ -7,7 +7,8 @@ public readonly record struct ByteSize(long Bytes) : IComparable<ByteSize>
 {
     private static readonly (string Unit, long Factor)[] Units = [("GB", 1L << 30), ("MB", 1L << 20), ("KB", 1L << 10), ("B", 1)];
 
-    /// <summary>Reads <c>10MB</c>; false for anything else, a bare number but 0 among it: its unit would be a guess.</summary>
+    /// <summary>Reads <c>10MB</c>; false for anything else, a bare number but 0 among it: its unit would be a guess.
+    /// More than a <see cref="long"/> holds becomes the largest there is.</summary>
     public static bool TryParse(string text, out ByteSize size)
     {
         size = default;
@@ -15,12 +16,11 @@ public readonly record struct ByteSize(long Bytes) : IComparable<ByteSize>
         {
             if (text.EndsWith(unit, StringComparison.Ordinal))
             {
-                if (!decimal.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
-                    || number * factor > long.MaxValue)
+                if (!Scalars.TryNumber(text.AsSpan(0, text.Length - unit.Length), out var number) || (factor == 1 && number % 1 != 0))
                 {
                     return false;
                 }
-                size = new ByteSize((long)(number * factor));
+                size = new ByteSize(number > long.MaxValue / factor ? long.MaxValue : (long)(number * factor));
                 return true;
             }
         }

@@ -27,7 +27,9 @@ public sealed record ConfigProblem(string Position, string Path, string Message,
 public sealed class Check
 {
     private readonly List<ConfigProblem> problems = [];
+    private readonly HashSet<ConfigProblem> known = [];
     private readonly List<string> files = [];
+    private readonly Redaction redaction = new();
 
     /// <summary>The gate being read or compiled; its problems are its own. Null for what all gates share.</summary>
     internal string? Gate { get; set; }
@@ -42,6 +44,16 @@ public sealed class Check
 
     internal void Warn(Origin at, string message) => Add(at, message, isWarning: true);
 
+    /// <summary>Reports an error that makes the value unusable: what follows from it is not reported.</summary>
+    internal void Break(Origin at, string message)
+    {
+        Error(at, message);
+        at.Broken = true;
+    }
+
+    /// <summary>From now on, no message shows this text.</summary>
+    internal void Hide(string secret) => redaction.Hide(secret);
+
     /// <summary>Whether anything but warnings was found for <paramref name="gate"/> (null: for what all gates share).</summary>
     internal bool Failed(string? gate) => problems.Exists(p => !p.IsWarning && p.Gate == gate);
 
@@ -55,11 +67,15 @@ public sealed class Check
 
     private void Add(Origin at, string message, bool isWarning)
     {
-        var problem = new ConfigProblem(at.Position, at.Path, message, Gate, isWarning)
+        if (at.Broken || at.Incomplete)
+        {
+            return;
+        }
+        var problem = new ConfigProblem(at.Position, at.Path, redaction.Apply(at, message), Gate, isWarning)
         {
             Order = (at.File is null ? int.MaxValue : files.IndexOf(at.File), at.Line, at.Column),
         };
-        if (!problems.Contains(problem))
+        if (known.Add(problem))
         {
             problems.Add(problem);
         }

@@ -18,6 +18,37 @@ public sealed record MatchOptions : Options
 
     /// <summary>A host name without port, <c>api.example.com</c>, or <c>*.example.com</c> for one or more labels in front. Default: any host.</summary>
     public string? Host { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Path is not null && PathProblem(Path) is { } problem)
+        {
+            check.Error(this, "path", problem);
+        }
+        if (Host is not null && Address.HostProblem(Host) is { } hostProblem)
+        {
+            check.Error(this, "host", hostProblem);
+        }
+    }
+
+    private static string? PathProblem(string path)
+    {
+        if (!path.StartsWith('/'))
+        {
+            return $"a path begins with '/', got '{path}'; write '/{path}'";
+        }
+        if (path.AsSpan().IndexOfAny("{}*?#\\") is >= 0 and var at)
+        {
+            return $"a prefix is plain text without '{path[at]}', got '{path}'; the rest belongs into the gate's routes";
+        }
+        if (path.Length > 1 && path.EndsWith('/'))
+        {
+            return $"a prefix ends with a segment, got '{path}'; write '{path.TrimEnd('/') switch { "" => "/", var rest => rest }}'";
+        }
+        return path.Split('/').Skip(1).Any(s => s is "." or ".." || (s.Length == 0 && path.Length > 1)) || path.Any(c => c <= ' ' || c == '\x7f')
+            ? $"not a prefix of a path, got '{path}'; write it like '/web' or '/api/v1'" : null;
+    }
 }
 
 /// <summary>What a request must carry, beside method and path, for a route to answer it. The route that asks for more wins.</summary>
@@ -31,6 +62,15 @@ public sealed record WhenOptions : Options
 
     /// <summary>The request's host, as in a gate's <c>match.host</c>.</summary>
     public string? Host { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Host is not null && Address.HostProblem(Host) is { } problem)
+        {
+            check.Error(this, "host", problem);
+        }
+    }
 }
 
 /// <summary>How one header or query parameter must look.</summary>

@@ -4,13 +4,13 @@ namespace Postern.Config;
 public sealed record GatewayOptions : Options
 {
     /// <summary>The version of the language: 1.</summary>
-    [Needed] public int? Version { get; init; }
+    [Needed(Example = "1")] public int? Version { get; init; }
 
     /// <summary>The addresses that clients connect to. Default: <c>http://127.0.0.1:8080</c>.</summary>
     [OneOrMany] public IReadOnlyList<ListenOptions>? Listen { get; init; }
 
-    /// <summary>The admin port: health, readiness, metrics, configuration, reload.</summary>
-    public AdminOptions? Admin { get; init; }
+    /// <summary>The admin port: health, readiness, metrics, configuration, reload. <c>off</c> for none.</summary>
+    [CanBeOff] public AdminOptions? Admin { get; init; }
 
     /// <summary>Addresses (<c>10.0.0.7</c>) and networks (<c>10.0.0.0/8</c>) whose <c>X-Forwarded-*</c> are believed. Default: nobody's.</summary>
     [OneOrMany] public IReadOnlyList<string>? TrustedProxies { get; init; }
@@ -24,6 +24,20 @@ public sealed record GatewayOptions : Options
         if (Version is not (null or 1))
         {
             check.Error(this, "version", $"this Postern reads version 1, got {Version}; write version: 1");
+        }
+        for (var i = 0; i < Listen?.Count; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                if (Address.Same(Listen[i].Url, Listen[j].Url))
+                {
+                    check.Error(this, $"listen[{i}].url", $"the address of listen[{j}] again, got '{Listen[i].Url}'; remove one");
+                }
+            }
+        }
+        if (Listen is not null && Admin is not null && Listen.FirstOrDefault(l => Address.Same(l.Url, Admin.Url)) is not null)
+        {
+            check.Error(this, "admin.url", $"a listener's address, got '{Admin.Url}'; give the admin port its own");
         }
         for (var i = 0; i < TrustedProxies?.Count; i++)
         {
@@ -43,7 +57,20 @@ public sealed record AdminOptions : Options
     public string Url { get; init; } = "http://127.0.0.1:9901";
 
     /// <summary>The bearer token that <c>/config</c>, <c>/metrics</c> and <c>/reload</c> ask for. Needed as soon as the address is not loopback.</summary>
-    public string? Token { get; init; }
+    [Secret] public string? Token { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Address.Problem(Url) is { } problem)
+        {
+            check.Error(this, "url", problem);
+        }
+        else if (string.IsNullOrEmpty(Token) && !Address.IsLoopback(Url))
+        {
+            check.Error(this, "token", $"needed where the admin port is not on loopback, got '{Url}'; add token: ${{env:POSTERN_ADMIN_TOKEN}}");
+        }
+    }
 }
 
 /// <summary>How the gateway leaves: ready says no, then nothing new is accepted, then what is in flight ends.</summary>

@@ -5,13 +5,22 @@ namespace Postern.Config;
 public sealed record ListenOptions : Options
 {
     /// <summary>Scheme, address and port: <c>http://0.0.0.0:8080</c>. HTTP/1.1 and HTTP/2 (prior knowledge) share the port.</summary>
-    [Needed] public string Url { get; init; } = "";
+    [Needed(Example = "http://0.0.0.0:8080")] public string Url { get; init; } = "";
 
     /// <summary>What a client may cost before it has a route.</summary>
     public ListenLimitsOptions Limits { get; init; } = new();
 
     /// <summary>Which ambiguous paths are let through; by default none.</summary>
     public PathRulesOptions Paths { get; init; } = new();
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Url.Length > 0 && Address.Problem(Url) is { } problem)
+        {
+            check.Error(this, "url", problem);
+        }
+    }
 }
 
 /// <summary>Bounds of a listener. Past one, the request is refused or the connection closed, whatever route it was for.</summary>

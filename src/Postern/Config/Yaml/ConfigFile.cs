@@ -1,0 +1,23 @@
+namespace Postern.Config.Yaml;
+
+/// <summary>What came of reading a configuration.</summary>
+/// <param name="Config">What was written, as far as it could be read; a gate whose file is broken is there without routes.</param>
+/// <param name="Check">Everything found wrong.</param>
+/// <param name="Texts">Every file that was read (main file, includes, files of secrets) by path, with its text: to see what changed, compare.</param>
+internal sealed record LoadedConfig(GatewayConfig Config, Check Check, IReadOnlyDictionary<string, string> Texts);
+
+/// <summary>A configuration from YAML: read, bound to the options records, and checked by what those say of themselves.</summary>
+internal static class ConfigFile
+{
+    /// <summary>Reads <paramref name="path"/> and all that it includes. Paths in messages begin as <paramref name="path"/> was typed.</summary>
+    public static LoadedConfig Load(string path, Grammar grammar, Func<string, string>? read = null, Func<string, string?>? environment = null)
+    {
+        var (config, check, sources, keys) = (new GatewayConfig(), new Check(), new Sources(read), new KeyFinder(grammar));
+        var reader = new ConfigReader(check, sources, config);
+        var values = new ValueBinder(check, new Substitution(check, sources, environment ?? Environment.GetEnvironmentVariable), keys);
+        var binder = new DocumentBinder(grammar, check, reader, values, keys);
+        reader.Main(path, root => binder.Main(root, config));
+        Validation.Run(config, check);
+        return new LoadedConfig(config, check, sources.Texts);
+    }
+}

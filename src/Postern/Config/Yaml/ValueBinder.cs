@@ -1,0 +1,220 @@
+using System.Text.RegularExpressions;
+
+namespace Postern.Config.Yaml;
+
+/// <summary>
+/// Nodes → the values of options records, by what the records' properties are. Every value leaves its place behind in
+/// the <see cref="Origin"/> of the record; one that can't be read is said so once, and a stand-in keeps its seat.
+/// </summary>
+internal sealed partial class ValueBinder(Check check, Substitution substitution, KeyFinder keys)
+{
+    /// <summary>Notes where <paramref name="step"/> stands and, for a plain value, fills in its secrets.</summary>
+    public Origin Place(Origin parent, string step, Node node, ScalarNode? key = null, bool secret = false)
+    {
+        if (node is not ScalarNode scalar)
+        {
+            return parent.Add(step, node.File, node.Line, node.Column);
+        }
+        if (scalar.IsNull && key is not null)
+        {
+            return parent.Add(step, key.File, key.Line, key.Column);
+        }
+        var filled = substitution.Fill(scalar.Text, Path.GetDirectoryName(node.File) ?? "");
+        var at = parent.Add(step, node.File, node.Line, node.Column, filled.Text, filled.Secret || secret);
+        if (filled.Problem is not null)
+        {
+            check.Break(at, filled.Problem);
+        }
+        return at;
+    }
+
+    /// <summary>The value of <paramref name="type"/> written at <paramref name="at"/>, or null where it is none.</summary>
+    public object? Bind(Type type, bool oneOrMany, Node node, Origin at, string? need = null)
+    {
+        type = Words.Bare(type);
+        need ??= Words.Of(type, oneOrMany);
+        if (at.Broken)
+        {
+            return null;
+        }
+        if (node is ScalarNode { IsNull: true })
+        {
+            check.Break(at, $"{need} is needed, got nothing; {Words.Fix(type, "") ?? "write one"}, or remove the line");
+            return null;
+        }
+        if (Words.ListOf(type) is { } entry)
+        {
+            return List(entry, oneOrMany, node, at, need);
+        }
+        if (Words.MapOf(type) is { } held)
+        {
+            return Map(held, node, at);
+        }
+        return Words.IsRecord(type) ? Record(type, node, at, need) : Plain(type, node, at, need);
+    }
+
+    /// <summary>Says that a key is not known here, and which one was meant.</summary>
+    public void Unknown(ScalarNode key, Origin mapping, IReadOnlyList<string> known, bool section = false)
+    {
+        var (message, meant) = keys.Unknown(key.Text, known, section);
+        check.Error(new Origin(key.File, key.Line, key.Column, mapping.Path), message);
+        if (meant is not null && !mapping.Has(meant))
+        {
+            mapping.Add(meant, key.File, key.Line, key.Column).Broken = true;
+        }
+    }
+
+    /// <summary>Says which keys of a mapping were written twice.</summary>
+    public void Repeated(MappingNode node, Origin at)
+    {
+        foreach (var (again, first) in node.Repeated)
+        {
+            check.Error(new Origin(again.File, again.Line, again.Column, at.Path),
+                $"'{again.Text}' is written twice, first at {first.File}:{first.Line}:{first.Column}; remove one of them");
+        }
+    }
+
+    /// <summary>What was written, as far as it may be shown.</summary>
+    public static string Got(Node node, Origin at) => node switch
+    {
+        MappingNode => "a mapping",
+        SequenceNode => "a list",
+        ScalarNode { IsNull: true } => "nothing",
+        _ when at.Secret => Redaction.Mark,
+        _ => $"'{Cut(at.Text ?? "")}'",
+    };
+
+    private object? Plain(Type type, Node node, Origin at, string need)
+    {
+        if (node is not ScalarNode || at.Text is not { } text)
+        {
+            var quote = node is MappingNode { Count: 1 } map && map.Entries.First().Value is ScalarNode { IsNull: true };
+            check.Break(at, quote ? $"{need} is needed, got a mapping; quote a value that begins with '{{'" : $"{need} is needed, got {Got(node, at)}");
+            return null;
+        }
+        var value = Scalars.Parse(type, text);
+        if (value is null)
+        {
+            var fix = at.Secret ? null : Words.Fix(type, text);
+            check.Break(at, $"{need} is needed, got {Got(node, at)}{(fix is null ? "" : "; " + fix)}");
+        }
+        return value;
+    }
+
+    private object? List(Type entry, bool oneOrMany, Node node, Origin at, string need)
+    {
+        if (node is not SequenceNode sequence)
+        {
+            if (oneOrMany)
+            {
+                at.Adopt("[0]", at);
+                return Bind(entry, false, node, at, need) is { } only ? Listed(entry, [only]) : null;
+            }
+            var fix = node is ScalarNode && at is { Secret: false, Text: { } text } ? $"write [{Cut(text)}]" : "begin each entry with '-'";
+            check.Break(at, $"a list is needed, got {Got(node, at)}; {fix}");
+            return null;
+        }
+        if (sequence.Items.Count == 0)
+        {
+            check.Break(at, "the list is empty; write an entry or remove the line");
+            return null;
+        }
+        var entries = new List<object>();
+        foreach (var item in sequence.Items)
+        {
+            var place = Place(at, $"[{entries.Count}]", item, secret: at.Secret);
+            entries.Add(Bind(entry, false, item, place) ?? StandIn(entry, place));
+        }
+        return Listed(entry, entries);
+    }
+
+    private object? Map(Type held, Node node, Origin at)
+    {
+        if (node is not MappingNode mapping)
+        {
+            check.Break(at, $"a mapping is needed, got {Got(node, at)}; write a line 'name: value' for each");
+            return null;
+        }
+        Repeated(mapping, at);
+        var entries = new List<(string, object)>();
+        foreach (var (key, value) in mapping.Entries)
+        {
+            var place = Place(at, key.Text, value, key, at.Secret);
+            entries.Add((key.Text, Bind(held, false, value, place) ?? StandIn(held, place)));
+        }
+        return typeof(ValueBinder).GetMethod(nameof(Mapped), Static)!.MakeGenericMethod(held).Invoke(null, [entries]);
+    }
+
+    private object? Record(Type type, Node node, Origin at, string need)
+    {
+        if (node is not MappingNode mapping)
+        {
+            if (node is ScalarNode && Sections.ShorthandOf(type) is { } plain)
+            {
+                at.Adopt(plain.Key, at);
+                return Bind(plain.Type, plain.OneOrMany, node, at, need) is { } value ? With(type, at, plain, value) : null;
+            }
+            var space = at is { Secret: false, Text: { } text } && NoSpace().IsMatch(text) ? "a space is missing behind ':'" : $"its keys are {string.Join(", ", Sections.Of(type).Select(p => p.Key))}";
+            check.Break(at, $"{need} is needed, got {Got(node, at)}; {space}");
+            return null;
+        }
+        Repeated(mapping, at);
+        var (record, properties) = (New(type, at), Sections.Of(type));
+        foreach (var (key, value) in mapping.Entries)
+        {
+            if (Array.Find(properties, p => p.Key == key.Text) is not { } property)
+            {
+                Unknown(key, at, [.. properties.Select(p => p.Key)]);
+                continue;
+            }
+            var place = Place(at, key.Text, value, key, property.Secret || at.Secret);
+            if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
+            {
+                property.Info.SetValue(record, bound);
+            }
+        }
+        at.Incomplete = mapping.Entries.Any(e => !at.Has(e.Key.Text) || at.At(e.Key.Text).Broken);
+        return record;
+    }
+
+    private static Options With(Type type, Origin at, Sections.Property property, object value)
+    {
+        var record = New(type, at);
+        property.Info.SetValue(record, value);
+        return record;
+    }
+
+    public static Options New(Type type, Origin at)
+    {
+        var record = (Options)Activator.CreateInstance(type)!;
+        record.Origin = at;
+        return record;
+    }
+
+    /// <summary>Keeps the seat of an entry that couldn't be read, so that those behind it keep their numbers.</summary>
+    private static object StandIn(Type type, Origin at) =>
+        type == typeof(string) ? "" : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
+
+    private const System.Reflection.BindingFlags Static = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic;
+
+    private static object Listed(Type entry, List<object> entries) =>
+        typeof(ValueBinder).GetMethod(nameof(ListOf), Static)!.MakeGenericMethod(entry).Invoke(null, [entries])!;
+
+    private static ValueList<T> ListOf<T>(List<object> entries) => new([.. entries.Cast<T>()]);
+
+    private static ValueMap<T> Mapped<T>(List<(string Key, object Value)> entries)
+    {
+        var map = new OrderedDictionary<string, T>(entries.Count);
+        entries.ForEach(e => map.Add(e.Key, (T)e.Value));
+        return new ValueMap<T>(map);
+    }
+
+    private static string Cut(string text)
+    {
+        var shown = text.Length > 60 ? text[..57] + "…" : text;
+        return shown.Any(char.IsControl) ? string.Concat(shown.Select(c => c == '\n' ? "\\n" : char.IsControl(c) ? "?" : c.ToString())) : shown;
+    }
+
+    [GeneratedRegex(@"^[A-Za-z]+:\S")]
+    private static partial Regex NoSpace();
+}
