@@ -3,6 +3,7 @@ using Postern.Backends.Responding;
 using Postern.Config;
 using Postern.Edge.Authenticating;
 using Postern.Edge.Guarding;
+using Postern.Edge.Observing;
 using Postern.Pipeline;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
@@ -19,6 +20,7 @@ internal static class Features
     /// <summary>Steps of the edge chain, outermost first. The first also stands around refusals that no route answers.</summary>
     public static readonly EdgeFeature[] Edge =
     [
+        new("observe", new ObservingStage(), Root: typeof(TelemetrySection)), // outermost: whatever happens inside is seen
         new("guard", new GuardStage(), typeof(GuardOptions)),                 // refuses before anything is spent on the request
         new("authenticate", null, typeof(IdentityOptions)),                   // so far anyone may call; the key can say so
     ];

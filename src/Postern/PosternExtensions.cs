@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Config.Yaml;
 using Postern.Runtime;
 
 namespace Postern;
@@ -48,7 +49,11 @@ public static class PosternExtensions
         var loaded = file is null
             ? new LoadedConfig(new GatewayConfig(), new Check(), new Dictionary<string, string>())
             : ConfigFile.Load(file, Features.Grammar);
-        build?.Invoke(new GatewayBuilder(loaded.Config));
+        if (build is not null)
+        {
+            build(new GatewayBuilder(loaded.Config));
+            Validation.Run(loaded.Config, loaded.Check);
+        }
         return loaded;
     }
 

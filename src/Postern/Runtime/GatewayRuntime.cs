@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Config.Yaml;
 using Postern.Pipeline;
 using Postern.Wire;
 

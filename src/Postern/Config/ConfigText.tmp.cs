@@ -1,0 +1,2 @@
+namespace Postern.Config;
+internal static class ConfigText { public static string Render(GateConfig g) => g.Name; }
