@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Postern.Server.Commands;
 using Postern.Server.Serving;
 
 namespace Postern.Server;
@@ -14,6 +15,10 @@ internal static class CommandLine
             new HelpOption(),
             new VersionOption(),
             RunCommand.Create(OpenedGateway.Open, error, TimeProvider.System),
+            CheckCommand.Create(),
+            ExplainCommand.Create(),
+
+            DemoCommand.Create(error, TimeProvider.System),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)

@@ -16,6 +16,9 @@ internal sealed record Gateway
 
     public required DrainOptions Drain { get; init; }
 
+    /// <summary>What was written.</summary>
+    public required GatewayConfig Config { get; init; }
+
     /// <summary>The files read, the main one first.</summary>
     public required IReadOnlyList<string> Files { get; init; }
 

@@ -1,9 +1,7 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Pipeline.Telemetry;
 using Postern.Runtime;
 
 namespace Postern.Server.Serving;
@@ -11,9 +9,14 @@ namespace Postern.Server.Serving;
 /// <summary>The gateway of a configuration file, as the <c>run</c> command needs it: the one place that knows both sides.</summary>
 internal static class OpenedGateway
 {
-    public static (Gateway? Gateway, IReadOnlyList<ConfigProblem> Problems) Open(string file, ILoggerFactory loggers, TimeProvider time)
+    public static (Gateway? Gateway, IReadOnlyList<ConfigProblem> Problems) Open(string file, ILoggerFactory loggers, TimeProvider time) =>
+        Open(file, null, loggers, time);
+
+    /// <summary>The same, with what <paramref name="build"/> adds to the file at each reading.</summary>
+    public static (Gateway? Gateway, IReadOnlyList<ConfigProblem> Problems) Open(
+        string file, Action<GatewayBuilder>? build, ILoggerFactory loggers, TimeProvider time)
     {
-        var (runtime, problems) = GatewayRuntime.Start(() => ConfigFile.Load(file, Features.Grammar), loggers.CreateLogger("Postern"), time);
+        var (runtime, problems) = GatewayRuntime.Start(() => PosternExtensions.Load(file, build), loggers.CreateLogger("Postern"), time);
         if (runtime is null)
         {
             return (null, problems);
@@ -26,11 +29,12 @@ internal static class OpenedGateway
             Listen = options.Listen ?? [new ListenOptions { Url = "http://127.0.0.1:8080" }],
             Admin = options.Admin ?? new AdminOptions(),
             Drain = options.Drain ?? new DrainOptions(),
+            Config = config,
             Files = config.Files,
             Gates = config.Gates.Count,
             Routes = config.Gates.Sum(g => g.Routes.Count),
             Handle = runtime.HandleAsync,
-            WriteMetrics = text => WriteMetrics(text, runtime),
+            WriteMetrics = text => PrometheusText.Write(runtime.Metrics, text),
             WriteConfig = json => WriteConfig(json, runtime),
             Reload = runtime.Reload,
             StopAsync = async () =>
@@ -39,15 +43,6 @@ internal static class OpenedGateway
                 runtime.Dispose();
             },
         }, problems);
-    }
-
-    private static void WriteMetrics(IBufferWriter<byte> text, GatewayRuntime runtime)
-    {
-        text.Write("# HELP postern_gate_version Configurations a gate has run, counted from 1.\n# TYPE postern_gate_version gauge\n"u8);
-        foreach (var gate in runtime.Snapshot.Gates)
-        {
-            text.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"postern_gate_version{{gate=\"{gate.Config.Name}\"}} {gate.Version}\n")));
-        }
     }
 
     private static void WriteConfig(Utf8JsonWriter json, GatewayRuntime runtime)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Postern.Server.Administering;
+using Postern.Server.Commands;
 using Postern.Server.Listening;
 
 namespace Postern.Server.Serving;
@@ -11,13 +12,12 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
 {
     public static Command Create(OpenGateway open, TextWriter error, TimeProvider time)
     {
-        var config = new Option<string>("--config", "-c")
-        {
-            Description = "The main configuration file.",
-            HelpName = "FILE",
-            DefaultValueFactory = _ => "postern.yaml",
-        };
-        var command = new Command("run", "Serves a configuration. Example: postern run --config postern.yaml") { config };
+        var config = ConfigOption.Create();
+        var command = new Command("run", """
+            Serve a configuration. SIGHUP reloads it; SIGTERM and Ctrl-C drain and end.
+
+            Example: postern run --config postern.yaml
+            """) { config };
         command.SetAction((parsed, _) => new RunCommand(open, error, time).RunAsync(parsed.GetValue(config)!));
         return command;
     }
@@ -52,7 +52,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
     }
 
     /// <summary>Everything between opening the listeners and the end of the drain.</summary>
-    internal async Task<int> ServeAsync(Gateway gateway, Task stopping, ILoggerFactory loggers, ILogger logger)
+    internal async Task<int> ServeAsync(Gateway gateway, Task stopping, ILoggerFactory loggers, ILogger logger, Action<IReadOnlyList<string>>? started = null)
     {
         await using var traffic = new TrafficServer(gateway.Listen, gateway.Handle, loggers, time, gateway.Refused);
         var drain = new Drain(traffic, gateway.Drain, time);
@@ -70,6 +70,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
             await admin.StartAsync();
         }
         await error.WriteAsync(Banner(gateway, traffic.Urls, admin?.Url));
+        started?.Invoke(traffic.Urls);
         await stopping;
         LogDraining(logger, gateway.Drain.Delay, gateway.Drain.Timeout);
         if (!await drain.RunAsync())

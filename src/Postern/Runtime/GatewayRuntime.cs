@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Config.Yaml;
 using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
 using Postern.Wire;
 
 namespace Postern.Runtime;
@@ -34,6 +35,9 @@ internal sealed partial class GatewayRuntime : IDisposable
     /// <summary>What outlives reloads.</summary>
     public StatePool State { get; }
 
+    /// <summary>The numbers behind <c>/metrics</c>.</summary>
+    public required MetricRegistry Metrics { get; init; }
+
     /// <summary>The last reload that was not taken as a whole; null once one was.</summary>
     public FailedReload? LastFailure { get; private set; }
 
@@ -49,8 +53,10 @@ internal sealed partial class GatewayRuntime : IDisposable
             state.Abandon();
             return (null, problems);
         }
+        var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time) { Metrics = MetricRegistry.Of(state) };
         state.Commit();
-        return (new GatewayRuntime(source, state, compiled, loaded, logger, time), problems);
+        runtime.Report();
+        return (runtime, problems);
     }
 
     /// <summary>Answers one request. The exchange is the server's, or made here in another host's pipeline.</summary>
@@ -91,6 +97,8 @@ internal sealed partial class GatewayRuntime : IDisposable
             var compiled = new GatewayCompiler(loaded.Config, loaded.Check, State, time, before).Compile();
             var problems = loaded.Check.Problems;
             var errors = problems.Where(p => !p.IsWarning).ToList();
+            Metrics.Counter("postern_reloads_total", "Reloads by what became of them.",
+                ("outcome", errors.Count == 0 ? "taken" : compiled is null ? "kept" : "partly")).Add();
             LastFailure = errors.Count == 0 ? null : new FailedReload(time.GetUtcNow(), errors);
             if (compiled is null)
             {
@@ -100,6 +108,7 @@ internal sealed partial class GatewayRuntime : IDisposable
             }
             snapshot = compiled;
             State.Commit();
+            Report();
             LogReloaded(logger, string.Join(", ", compiled.Gates.Select(g => $"{g.Config.Name} v{g.Version}")));
             foreach (var gate in errors.GroupBy(e => e.Gate))
             {
@@ -115,6 +124,18 @@ internal sealed partial class GatewayRuntime : IDisposable
         {
             // Nothing is asked for any more, so everything is retired.
             State.Commit();
+        }
+    }
+
+    /// <summary>Which version each gate runs, and whether it is an older one than was asked for.</summary>
+    private void Report()
+    {
+        foreach (var name in snapshot.Gates.Select(g => g.Config.Name))
+        {
+            Metrics.Gauge("postern_gate_version", "Configurations a gate has run, counted from 1.",
+                () => snapshot.Gates.FirstOrDefault(g => g.Config.Name == name)?.Version ?? 0, ("gate", name));
+            Metrics.Gauge("postern_gate_stale", "1 while a gate runs its last good configuration because the newest has errors.",
+                () => LastFailure?.Errors.Any(e => e.Gate is null || e.Gate == name) == true ? 1 : 0, ("gate", name));
         }
     }
 

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using Microsoft.Extensions.Logging;
+using Postern.Config;
+using Postern.Server.Listening;
+using Postern.Server.Serving;
+using Postern.Upstreams.Forwarding;
+using Shop;
+
+namespace Postern.Server.Commands;
+
+/// <summary><c>postern demo</c>: the shop's services, and the gateway with its three gates in front of them.</summary>
+internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvider time)
+{
+    private const int DefaultPort = 8080;
+
+    public static Command Create(TextWriter error, TimeProvider time)
+    {
+        var port = new Option<int>("--port", "-p") { Description = "The gateway's port on 127.0.0.1.", HelpName = "PORT", DefaultValueFactory = _ => DefaultPort };
+        port.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > 65535)
+            {
+                result.AddError($"A port is a number from 0 to 65535, got '{result.Tokens[0].Value}'.");
+            }
+        });
+        var command = new Command("demo", """
+            Start a small shop, its services and a web, a mobile and a partner gate in front of them. Ctrl-C stops all of it.
+
+            Example: postern demo --port 8080
+            """) { port };
+        command.SetAction((parsed, _) => new DemoCommand(Console.Out, error, time).RunAsync(parsed.GetValue(port)));
+        return command;
+    }
+
+    private async Task<int> RunAsync(int port)
+    {
+        using var loggers = Log.ToStandardError();
+        await using var shop = await ShopServices.StartAsync(preferredPorts: true);
+        var (gateway, problems) = OpenedGateway.Open(ShopServices.ConfigFile, builder => Adapt(builder, shop, port), loggers, time);
+        ConfigOption.Print(problems);
+        if (gateway is null)
+        {
+            return 1;
+        }
+        try
+        {
+            using var signals = new Signals(() => gateway.Reload(), Environment.Exit);
+            return await new RunCommand(OpenedGateway.Open, error, time)
+                .ServeAsync(gateway, signals.Stopping, loggers, loggers.CreateLogger("Postern"), urls => Welcome(gateway, urls[0]));
+        }
+        catch (ListenException e)
+        {
+            await error.WriteLineAsync(port == DefaultPort ? $"{e.Message}; 'postern demo --port 8181' takes another" : e.Message);
+            return 1;
+        }
+        finally
+        {
+            await gateway.StopAsync();
+        }
+    }
+
+    /// <summary>The shop's own files, but for where its services found room.</summary>
+    private static void Adapt(GatewayBuilder builder, ShopServices shop, int port)
+    {
+        builder.Root<GatewayOptions>(o => o with
+        {
+            Listen = [new ListenOptions { Url = $"http://127.0.0.1:{port}" }],
+            // A second demo beside the first moves its admin port too.
+            Admin = port == DefaultPort ? o.Admin : new AdminOptions { Url = "http://127.0.0.1:0" },
+        });
+        foreach (var upstream in builder.Config.Upstreams)
+        {
+            if (shop.Urls.TryGetValue(upstream.Name, out var urls))
+            {
+                upstream.Sections.Set<ForwardingOptions>(o => o with { Url = null, Urls = urls });
+            }
+        }
+    }
+
+    private void Welcome(Gateway gateway, string url)
+    {
+        output.WriteLine();
+        foreach (var gate in gateway.Config.Gates)
+        {
+            output.WriteLine($"gate {gate.Name,-8} {url}{gate.Own.Match.Path,-9} {ConfigOption.Count(gate.Routes.Count, "route"),-10} {gate.Own.Owner}");
+        }
+        output.WriteLine();
+        output.WriteLine("Try:");
+        foreach (var line in DemoText.Lines(url))
+        {
+            output.WriteLine($"  # {line.Shows}");
+            output.WriteLine($"  {line.Command}");
+        }
+        output.WriteLine();
+        output.WriteLine($"The gates are in {Path.GetDirectoryName(ShopServices.ConfigFile)}; edit one, save, and ask again. Ctrl-C stops everything.");
+        output.WriteLine();
+        output.Flush();
+    }
+}
