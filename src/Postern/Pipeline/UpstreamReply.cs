@@ -10,8 +10,8 @@ namespace Postern.Pipeline;
 public abstract class UpstreamReply : HttpResponseMessage
 {
     /// <summary>End-to-end fields: hop-by-hop ones and those that the upstream's <c>Connection</c> names are gone, every value is
-    /// free of control characters.</summary>
-    public FieldList Fields { get; protected init; } = new();
+    /// free of control characters. Gone once the reply is finished: the list serves the connection's next answer.</summary>
+    public FieldList Fields { get; protected set; } = null!;
 
     /// <summary>The body's length as the upstream gave it (for HEAD and 304 too); null if it gave none.</summary>
     public long? Length { get; protected set; }
@@ -28,6 +28,16 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// </summary>
     public abstract ValueTask<ReadOnlyMemory<byte>> ReadAsync();
 
-    /// <summary>After a 101: the raw connection, both ways. Only once.</summary>
+    /// <summary>
+    /// Ends the exchange: gives the connection back, or up where the answer was not read to its end, and waits until the
+    /// request's body is no longer read. Only then may the body's owner complete it. More than one call does no harm.
+    /// </summary>
+    public virtual ValueTask FinishAsync()
+    {
+        Dispose();
+        return default;
+    }
+
+    /// <summary>After a 101: the raw connection, both ways, until the reply is finished. Completing its output ends what is sent. Only once.</summary>
     public virtual IDuplexPipe TakeConnection() => throw new InvalidOperationException("The upstream did not switch protocols.");
 }
