@@ -7,6 +7,7 @@ using Postern.Edge.Observing;
 using Postern.Pipeline;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
+using Postern.Upstreams.Forwarding;
 using Postern.Upstreams.Observing;
 
 namespace Postern;
@@ -38,6 +39,7 @@ internal static class Features
         new("observe", new ObservingHandler.Feature()),                            // measures what the route waited for
         new("deadline", new DeadlineHandler.Feature(), typeof(DeadlineOptions)),   // waiting for a connection counts too
         new("balance", new BalancingHandler.Feature(), typeof(BalancingOptions)),  // right before forwarding: each try picks anew
+        new("forward", new ForwardingHandler.Feature(), typeof(ForwardingOptions)),
     ];
 
     /// <summary>What may be written where: each feature's own record, and what belongs to none.</summary>

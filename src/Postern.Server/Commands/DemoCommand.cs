@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Server.Listening;
 using Postern.Server.Serving;

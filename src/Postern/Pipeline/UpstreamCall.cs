@@ -8,8 +8,8 @@ namespace Postern.Pipeline;
 /// One request to an upstream, as a proxied request makes it. It is an <see cref="HttpRequestMessage"/>, so that any
 /// <see cref="HttpMessageHandler"/> can stand in the chain; what the wire needs is kept beside it, as the bytes they
 /// were (a <see cref="Uri"/> would normalise the path) and without a copy into header collections.
-/// <para>A handler that gets a plain <see cref="HttpRequestMessage"/> reads its own headers and content, and answers with a
-/// plain <see cref="HttpResponseMessage"/>; one that gets a call answers with an <see cref="UpstreamReply"/>.</para>
+/// <para>A plain <see cref="HttpRequestMessage"/> sent over an upstream's chain becomes a call before the first handler, and its
+/// <see cref="UpstreamReply"/> a plain <see cref="HttpResponseMessage"/> behind it.</para>
 /// </summary>
 public sealed class UpstreamCall : HttpRequestMessage
 {
@@ -45,6 +45,9 @@ public sealed class UpstreamCall : HttpRequestMessage
 
     /// <summary>The destination that balancing chose; forwarding's own business.</summary>
     internal object? Destination { get; set; }
+
+    /// <summary>Where this call is counted while it lasts.</summary>
+    internal CallCount? Counted { get; set; }
 
     /// <summary>Set to <see cref="Environment.TickCount64"/> whenever a piece of the body went out: a slow upload is no slow upstream.</summary>
     internal long LastProgress { get; set; }

@@ -10,8 +10,8 @@ namespace Postern.Pipeline;
 public abstract class UpstreamReply : HttpResponseMessage
 {
     /// <summary>End-to-end fields: hop-by-hop ones and those that the upstream's <c>Connection</c> names are gone, every value is
-    /// free of control characters.</summary>
-    public FieldList Fields { get; protected init; } = new();
+    /// free of control characters. Gone once the reply is finished: the list serves the connection's next answer.</summary>
+    public FieldList Fields { get; protected set; } = null!;
 
     /// <summary>The body's length as the upstream gave it (for HEAD and 304 too); null if it gave none.</summary>
     public long? Length { get; protected set; }
@@ -28,20 +28,49 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// </summary>
     public abstract ValueTask<ReadOnlyMemory<byte>> ReadAsync();
 
-    /// <summary>What the call holds until its end; let go by <see cref="FinishAsync"/>.</summary>
+    /// <summary>What the call holds until its end.</summary>
     internal IDisposable? Lease { get; set; }
 
     /// <summary>
-    /// Ends the exchange: gives the connection back or up, and waits until nothing reads the call's body any more.
-    /// Always called, before the request's body goes back to its owner.
+    /// Ends the exchange: gives the connection back, or up where the answer was not read to its end, and waits until the
+    /// request's body is no longer read. Only then may the body's owner complete it. More than one call does no harm.
     /// </summary>
-    public virtual ValueTask FinishAsync()
+    public ValueTask FinishAsync()
     {
-        Dispose();
-        Lease?.Dispose();
-        return ValueTask.CompletedTask;
+        var ending = EndAsync();
+        if (!ending.IsCompletedSuccessfully)
+        {
+            return ReleaseAfterAsync(ending);
+        }
+        Release();
+        return default;
     }
 
-    /// <summary>After a 101: the raw connection, both ways. Only once.</summary>
+    /// <summary>Ends the exchange on the wire; see <see cref="FinishAsync"/>.</summary>
+    protected virtual ValueTask EndAsync()
+    {
+        Dispose();
+        return default;
+    }
+
+    private async ValueTask ReleaseAfterAsync(ValueTask ending)
+    {
+        try
+        {
+            await ending;
+        }
+        finally
+        {
+            Release();
+        }
+    }
+
+    private void Release()
+    {
+        Lease?.Dispose();
+        Lease = null;
+    }
+
+    /// <summary>After a 101: the raw connection, both ways, until the reply is finished. Completing its output ends what is sent. Only once.</summary>
     public virtual IDuplexPipe TakeConnection() => throw new InvalidOperationException("The upstream did not switch protocols.");
 }

@@ -17,7 +17,7 @@ internal static class UpstreamCompiler
             chain = Features.Upstream[i].Handler.Compile(scope, chain);
         }
         // The chain lives in snapshots that may outlive each other; what it holds open is the state pool's.
-        return new UpstreamHandle(scope.Upstream.Name, new HttpMessageInvoker(chain, disposeHandler: false))
+        return new UpstreamHandle(scope.Upstream.Name, new HttpMessageInvoker(new PlainMessages(chain), disposeHandler: false))
         {
             Notes = [.. scope.Notes.Reverse()],
             Urls = scope.Options<ForwardingOptions>().Destinations,

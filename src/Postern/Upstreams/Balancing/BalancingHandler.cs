@@ -46,15 +46,11 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var destination = destinations.Length == 1 ? destinations[0] : Pick();
-        if (request is UpstreamCall call)
-        {
-            call.Destination = destination;
-            call.DestinationName = destination.Name;
-        }
-        else
-        {
-            request.Options.Set(ForwardingHandler.DestinationKey, destination);
-        }
+        var call = (UpstreamCall)request;
+        call.Destination = destination;
+        call.DestinationName = destination.Name;
+        call.Counted = destination.Calls;
+        destination.Calls.Enter();
         return base.SendAsync(request, cancellationToken);
     }
 
@@ -74,7 +70,7 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
         {
             second++;
         }
-        return destinations[first].InFlight <= destinations[second].InFlight ? destinations[first] : destinations[second];
+        return destinations[first].Calls.Value <= destinations[second].Calls.Value ? destinations[first] : destinations[second];
     }
 
     /// <summary>Begins somewhere else each time, so that equals share.</summary>
@@ -85,7 +81,7 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
         for (var i = 1; i < destinations.Length; i++)
         {
             var other = destinations[(start + i) % destinations.Length];
-            if (other.InFlight < least.InFlight)
+            if (other.Calls.Value < least.Calls.Value)
             {
                 least = other;
             }

@@ -29,7 +29,7 @@ internal sealed class Deadline : IDisposable
     /// <summary>Whether it was the time.</summary>
     public bool Passed { get; private set; }
 
-    public static Deadline Start(UpstreamCall? call, TimeSpan allowed, CancellationToken client)
+    public static Deadline Start(UpstreamCall call, TimeSpan allowed, CancellationToken client)
     {
         if (Pool.TryDequeue(out var deadline))
         {
@@ -63,11 +63,13 @@ internal sealed class Deadline : IDisposable
         }
     }
 
+    /// <summary>The call has ended, body included.</summary>
     public void Dispose()
     {
         // Waits for a cancellation that is running, so that it can't reach the next call.
         client.Dispose();
         HeadIsHere();
+        call?.Counted?.Leave();
         call = null;
         if (!Passed && source.TryReset() && Interlocked.Increment(ref pooled) <= Kept)
         {

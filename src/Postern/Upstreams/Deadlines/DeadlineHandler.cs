@@ -22,23 +22,20 @@ internal sealed class DeadlineHandler(TimeSpan timeout, string upstream, HttpMes
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var call = request as UpstreamCall;
-        var allowed = call?.Timeout ?? timeout;
+        var call = (UpstreamCall)request;
+        var allowed = call.Timeout ?? timeout;
         var deadline = Deadline.Start(call, allowed, cancellationToken);
         try
         {
             var response = await base.SendAsync(request, deadline.Token);
-            if (response is UpstreamReply reply)
-            {
-                deadline.HeadIsHere();
-                reply.Lease = deadline;
-                deadline = null;
-            }
+            deadline.HeadIsHere();
+            ((UpstreamReply)response).Lease = deadline;
+            deadline = null;
             return response;
         }
         catch (OperationCanceledException) when (deadline!.Passed && !cancellationToken.IsCancellationRequested)
         {
-            throw new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call?.DestinationName}) did not answer within {Scalars.Format(allowed)}");
+            throw new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(allowed)}");
         }
         finally
         {

@@ -63,8 +63,9 @@ internal sealed class ObservingHandler : DelegatingHandler
         var activity = Instruments.Activities.StartActivity(request.Method.Method, ActivityKind.Client);
         activity?.SetTag("http.request.method", request.Method.Method);
         activity?.SetTag("postern.upstream", upstream);
-        if (activity is not null && request is UpstreamCall call)
+        if (activity is not null)
         {
+            var call = (UpstreamCall)request;
             call.Fields.Remove("traceparent");
             call.Fields.Add("traceparent", activity.Id!);
         }
@@ -79,7 +80,7 @@ internal sealed class ObservingHandler : DelegatingHandler
         {
             return;
         }
-        var destination = (request as UpstreamCall)?.DestinationName;
+        var destination = ((UpstreamCall)request).DestinationName;
         var errorType = error switch
         {
             null => status >= 400 ? status.ToString(System.Globalization.CultureInfo.InvariantCulture) : null,

@@ -1,0 +1,39 @@
+using System.Text;
+using Postern.Pipeline;
+
+namespace Postern.Upstreams.Forwarding.Http1;
+
+/// <summary>
+/// HTTP/1.1 to one destination: a connection, a request, the head of its answer. A pooled connection may have been closed by
+/// the upstream in the same moment; a call that can be sent twice without harm is then sent again, on another connection.
+/// </summary>
+internal sealed class Wire(Dialer dialer) : IWire
+{
+    private const int MaxAttempts = 3;
+
+    private readonly ConnectionPool pool = new(dialer);
+    private readonly byte[] ownHost = Encoding.Latin1.GetBytes(dialer.Authority);
+
+    /// <summary>For tests: connections open or being opened.</summary>
+    public int Open => pool.Open;
+
+    public async Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var reply = new Reply(pool, call, ownHost, dialer.Settings.Time, cancel);
+        var idempotent = IsIdempotent(call.Method.Method);
+        for (var attempt = 1; ; attempt++)
+        {
+            var connection = (attempt == 1 ? pool.TryTake(probe: !idempotent) : null) ?? await pool.TakeAsync(cancel).ConfigureAwait(false);
+            if (await reply.ExchangeAsync(connection, repeatable: idempotent && connection.Reused && attempt < MaxAttempts).ConfigureAwait(false))
+            {
+                return reply;
+            }
+        }
+    }
+
+    public void Retire() => pool.Retire();
+
+    // RFC 9110 §9.2.2
+    private static bool IsIdempotent(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
+}

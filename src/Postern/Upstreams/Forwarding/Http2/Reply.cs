@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.Net.Http.Headers;
+using Postern.Pipeline;
+using Postern.Wire;
+
+namespace Postern.Upstreams.Forwarding.Http2;
+
+/// <summary>The platform client's answer, with the same promises as over HTTP/1.1: checked fields, an exact length, one way to fail.</summary>
+internal sealed class Reply : UpstreamReply
+{
+    private const int PieceSize = 16 * 1024;
+
+    private readonly Wire wire;
+    private readonly HttpResponseMessage response;
+    private readonly PipeContent? content;
+    private readonly CancellationToken cancel;
+    private Stream? stream;
+    private byte[]? buffer;
+    private long received;
+    private bool ended;
+    private int finished;
+
+    public Reply(Wire wire, UpstreamCall call, HttpResponseMessage response, PipeContent? content, CancellationToken cancel)
+    {
+        (this.wire, this.response, this.content, this.cancel) = (wire, response, content, cancel);
+        StatusCode = response.StatusCode;
+        Version = response.Version;
+        Fields = new FieldList();
+        Copy(response.Headers.NonValidated, Fields);
+        Copy(response.Content.Headers.NonValidated, Fields);
+        Length = ReadLength(response.Content.Headers.NonValidated);
+        HasBody = !(call.Method.Method == "HEAD" || (int)StatusCode is 204 or 304);
+        Length = (int)StatusCode == 204 ? null : Length;
+        ended = !HasBody;
+    }
+
+    public override async ValueTask<ReadOnlyMemory<byte>> ReadAsync()
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref finished) != 0, this);
+        if (ended)
+        {
+            return default;
+        }
+        int count;
+        try
+        {
+            stream ??= await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
+            // Waiting for the first byte without a buffer: long streams are silent most of the time.
+            if (buffer is null)
+            {
+                await stream.ReadAsync(Memory<byte>.Empty, cancel).ConfigureAwait(false);
+                buffer = ArrayPool<byte>.Shared.Rent(PieceSize);
+            }
+            count = await stream.ReadAsync(buffer, cancel).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Wire.Explain(e, content, cancel, Failure.UpstreamBroken);
+        }
+        received += count;
+        if (Length is { } length && (received > length || (count == 0 && received < length)))
+        {
+            throw new UpstreamException(Failure.UpstreamBroken, "the upstream's body does not have the length it claims");
+        }
+        if (count > 0)
+        {
+            return buffer.AsMemory(0, count);
+        }
+        ended = true;
+        var trailers = new FieldList();
+        try
+        {
+            Copy(response.TrailingHeaders.NonValidated, trailers);
+        }
+        catch (UpstreamException e)
+        {
+            throw new UpstreamException(Failure.UpstreamBroken, e.Message, e);
+        }
+        Trailers = trailers.Count > 0 ? trailers : null;
+        return default;
+    }
+
+    protected override async ValueTask EndAsync()
+    {
+        if (Interlocked.Exchange(ref finished, 1) != 0)
+        {
+            return;
+        }
+        // First the stream is reset, if it has not ended: it wakes a body that waits for the upstream's window.
+        response.Dispose();
+        if (content is not null)
+        {
+            await content.StopAsync().ConfigureAwait(false);
+        }
+        if (buffer is { } rented)
+        {
+            buffer = null;
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+        wire.Leave();
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && Volatile.Read(ref finished) == 0)
+        {
+            _ = FinishAsync().AsTask();
+        }
+        base.Dispose(disposing);
+    }
+
+    private static void Copy(HttpHeadersNonValidated from, FieldList to)
+    {
+        foreach (var (name, values) in from)
+        {
+            if (FieldRules.IsOfTheConnection(name))
+            {
+                continue;
+            }
+            foreach (var value in values)
+            {
+                if (!FieldRules.IsToken(name) || !FieldRules.IsValue(value))
+                {
+                    throw new UpstreamException(Failure.UpstreamProtocol, "the upstream sent a control character in a field");
+                }
+                to.Add(name, value);
+            }
+        }
+    }
+
+    private static long? ReadLength(HttpHeadersNonValidated headers)
+    {
+        if (!headers.TryGetValues("Content-Length", out var values))
+        {
+            return null;
+        }
+        long? length = null;
+        foreach (var value in values)
+        {
+            if (!long.TryParse(value, System.Globalization.NumberStyles.None, null, out var parsed) || (length is { } before && before != parsed))
+            {
+                throw new UpstreamException(Failure.UpstreamProtocol, "the upstream sent an invalid Content-Length");
+            }
+            length = parsed;
+        }
+        return length;
+    }
+}
