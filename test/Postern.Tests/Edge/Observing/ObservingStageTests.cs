@@ -48,6 +48,16 @@ public sealed class ObservingStageTests
     }
 
     [Fact]
+    public async Task Two_requests_of_one_trace_have_two_request_ids()
+    {
+        var (_, first) = await Send(("traceparent", [TraceParent]));
+        var (_, second) = await Send(("traceparent", [TraceParent]));
+        Assert.Equal(first.TraceId, second.TraceId);
+        Assert.NotEqual(first.RequestId, second.RequestId);
+        Assert.NotEqual(first.TraceId, first.RequestId);
+    }
+
+    [Fact]
     public async Task Forwarded_fields_are_believed_from_trusted_proxies_only()
     {
         var claims = new (string, string[])[]
