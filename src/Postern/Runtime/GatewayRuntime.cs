@@ -55,6 +55,7 @@ internal sealed partial class GatewayRuntime : IDisposable
         }
         var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time) { Metrics = MetricRegistry.Of(state) };
         state.Commit();
+        ProcessMetrics.Register(runtime.Metrics);
         runtime.Report();
         return (runtime, problems);
     }
