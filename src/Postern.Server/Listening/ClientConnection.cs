@@ -35,6 +35,9 @@ internal sealed class ClientConnection
 
     public bool IsHttp2 { get; set; }
 
+    /// <summary>Cancelled when the connection has ended; none for HTTP/2, whose streams end without it.</summary>
+    public CancellationToken ClosedForItsOnlyRequest => IsHttp2 ? CancellationToken.None : transport.ConnectionClosed;
+
     /// <summary>Whether a request that may become a tunnel is in flight: it ends when its two sides end it.</summary>
     public bool Upgrading { get; private set; }
 

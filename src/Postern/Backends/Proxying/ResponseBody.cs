@@ -27,7 +27,7 @@ internal static class ResponseBody
             var next = reply.ReadAsync();
             if (!next.IsCompleted)
             {
-                await FlushAsync(context, writer);
+                await FlushAsync(writer);
             }
             ReadOnlyMemory<byte> piece;
             try
@@ -37,7 +37,7 @@ internal static class ResponseBody
             catch (UpstreamException)
             {
                 // What is written but not flushed would be taken for the body of the error answer.
-                await FlushAsync(context, writer);
+                await FlushAsync(writer);
                 throw;
             }
             if (piece.IsEmpty)
@@ -67,9 +67,9 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask FlushAsync(HttpContext context, PipeWriter writer)
+    private static async ValueTask FlushAsync(PipeWriter writer)
     {
-        var flushed = await writer.FlushAsync(context.RequestAborted);
+        var flushed = await writer.FlushAsync();
         if (flushed.IsCompleted)
         {
             throw new OperationCanceledException();
