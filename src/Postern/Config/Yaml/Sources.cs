@@ -18,7 +18,7 @@ internal sealed class Sources(Func<string, string>? read)
 
     public IReadOnlyDictionary<string, string> Texts => texts;
 
-    /// <summary>The text of a file, or why there is none.</summary>
+    /// <summary>The text of a file; or why there is none, and what to do.</summary>
     public (string? Text, string? Problem) Read(string path, int limit)
     {
         if (!texts.TryGetValue(path, out var text))
@@ -33,18 +33,18 @@ internal sealed class Sources(Func<string, string>? read)
             }
             texts[path] = text;
         }
-        return Utf8.GetByteCount(text) > limit ? (null, $"it is larger than {new ByteSize(limit)}") : (text, null);
+        return Utf8.GetByteCount(text) > limit ? (null, $"it is larger than {new ByteSize(limit)}; make it smaller") : (text, null);
     }
 
     private static string Words(string path, Exception e) => e switch
     {
-        FileNotFoundException or DirectoryNotFoundException => "no such file",
-        UnauthorizedAccessException => Directory.Exists(path) ? "it is a directory" : "permission denied",
-        InvalidDataException => $"it is larger than {new ByteSize(MaxFile)}",
-        DecoderFallbackException => "it is not UTF-8 text",
-        ArgumentException or NotSupportedException => "not a path",
-        PathTooLongException => "the path is too long",
-        _ => "reading it failed",
+        FileNotFoundException or DirectoryNotFoundException => "no such file; check the path, which begins at the directory of the file that names it",
+        UnauthorizedAccessException => Directory.Exists(path) ? "it is a directory; name a file" : "permission denied; let the gateway's user read it",
+        InvalidDataException => $"it is larger than {new ByteSize(MaxFile)}; split it",
+        DecoderFallbackException => "it is not UTF-8 text; save it as UTF-8",
+        PathTooLongException => "the path is too long; shorten it",
+        ArgumentException or NotSupportedException => "it is no path; check it",
+        _ => "the system failed to read it; look at the disk and the path",
     };
 
     /// <summary>Reads to the bound and no further: the length of a pipe or a device isn't known before.</summary>

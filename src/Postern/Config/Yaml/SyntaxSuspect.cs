@@ -136,7 +136,8 @@ internal sealed partial class SyntaxSuspect
         }
         if (c is '[' or '{')
         {
-            Suspect(number, start, $"'{c}' inside of brackets begins a {(c == '{' ? "mapping" : "list")}, so a value that holds it needs quotes; write \"{Token(line, start)}\"");
+            var token = Token(line, start);
+            Suspect(number, start, $"'{c}' inside of brackets begins a {(c == '{' ? "mapping" : "list")}, so a value that holds it needs quotes; {(token.Contains(' ') ? "quote it, or remove it" : $"write \"{token}\"")}");
             return false;
         }
         if (c is ']' or '}')
@@ -162,7 +163,10 @@ internal sealed partial class SyntaxSuspect
         if (!ends)
         {
             var column = line.Length - rest.Length;
-            var bracket = rest[0] is ']' or '}' ? $"'{rest[0]}' closes nothing; remove it" : $"a value that begins with '{line[start]}' ends where that is closed; quote it whole: \"{Token(line, start)}\"";
+            var token = Token(line, start);
+            var bracket = rest[0] is ']' or '}' ? $"'{rest[0]}' closes nothing; remove it"
+                : token.Contains(' ') ? $"the value that began with '{line[start]}' in column {start + 1} is closed before this; remove this or begin a new line"
+                : $"a value that begins with '{line[start]}' ends where that is closed; quote it whole: \"{token}\"";
             Suspect(number, column, message ?? bracket);
         }
     }
