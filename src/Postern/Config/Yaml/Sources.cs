@@ -13,27 +13,37 @@ internal sealed class Sources(Func<string, string>? read)
     public const int MaxSecret = 64 << 10;
 
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-    private readonly Dictionary<string, string> texts = [];
+    private readonly OrderedDictionary<string, (string? Text, string? Problem)> files = [];
     private readonly Func<string, string> read = read ?? FromDisk;
 
-    public IReadOnlyDictionary<string, string> Texts => texts;
+    /// <summary>Every file asked for, with what <see cref="Peek"/> says of it.</summary>
+    public IReadOnlyDictionary<string, string> Texts => files.ToDictionary(f => f.Key, f => Seen(f.Value));
+
+    /// <summary>What there is of a file now: its text, or a mark and a word for why there is none.</summary>
+    public static string Peek(string path) => Seen(Try(path, FromDisk));
 
     /// <summary>The text of a file; or why there is none, and what to do.</summary>
     public (string? Text, string? Problem) Read(string path, int limit)
     {
-        if (!texts.TryGetValue(path, out var text))
+        if (!files.TryGetValue(path, out var file))
         {
-            try
-            {
-                text = read(path);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or SecurityException or InvalidDataException)
-            {
-                return (null, Words(path, e));
-            }
-            texts[path] = text;
+            files[path] = file = Try(path, read);
         }
-        return Utf8.GetByteCount(text) > limit ? (null, $"it is larger than {new ByteSize(limit)}; make it smaller") : (text, null);
+        return file.Text is { } text && Utf8.GetByteCount(text) > limit ? (null, $"it is larger than {new ByteSize(limit)}; make it smaller") : file;
+    }
+
+    private static string Seen((string? Text, string? Problem) file) => file.Text ?? "\0" + file.Problem;
+
+    private static (string? Text, string? Problem) Try(string path, Func<string, string> read)
+    {
+        try
+        {
+            return (read(path), null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException or SecurityException or InvalidDataException)
+        {
+            return (null, Words(path, e));
+        }
     }
 
     private static string Words(string path, Exception e) => e switch

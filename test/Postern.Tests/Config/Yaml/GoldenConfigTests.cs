@@ -1,3 +1,6 @@
+using Postern.Pipeline;
+using Postern.Runtime;
+
 namespace Postern.Tests.Config.Yaml;
 
 /// <summary>
@@ -23,17 +26,22 @@ public sealed class GoldenConfigTests
     [MemberData(nameof(Cases))]
     public void A_configuration_gets_exactly_these_words(string name)
     {
-        var golden = ConfigCase.Parse(File.ReadAllText(Path.Combine(Folder, name + ".case")));
+        var golden = Read(name);
         Assert.Equal(golden.Expected, CheckText(golden));
     }
 
     [Fact]
     public void There_are_at_least_sixty_of_them() => Assert.True(Cases().Count >= 60);
 
+    internal static ConfigCase Read(string name) => ConfigCase.Parse(File.ReadAllText(Path.Combine(Folder, name + ".case")));
+
     /// <summary>What a user reads when these files are checked.</summary>
     private static string CheckText(ConfigCase files)
     {
         var loaded = files.Load();
+        var state = new StatePool();
+        new GatewayCompiler(loaded.Config, loaded.Check, state, TimeProvider.System, last: null).Compile();
+        state.Abandon();
         var lines = loaded.Check.Problems.Select(p => p.ToString()).ToList();
         return lines.Count == 0 ? "ok" : string.Join('\n', lines);
     }

@@ -1,4 +1,4 @@
-namespace Postern.Config.Yaml;
+namespace Postern.Config;
 
 /// <summary>Knows the keys of every place of the language, so that a key in the wrong place is told where it belongs.</summary>
 internal sealed class KeyFinder(Grammar grammar)
