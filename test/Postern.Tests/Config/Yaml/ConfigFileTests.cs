@@ -108,7 +108,7 @@ public sealed class ConfigFileTests
         Assert.Equal(TimeSpan.FromSeconds(2), options.Timeout);
         Assert.Equal("postern.yaml:7:14", options.Origin!.At("timeout").Position);
         Assert.Equal("gates.web.routes[0].to[1]", options.Origin!.At("to[1].url").Path);
-        Assert.Equal("postern.yaml:9:41", options.Origin!.At("to[1].url").Position);
+        Assert.Equal("postern.yaml:9:42", options.Origin!.At("to[1].url").Position);
     }
 
     [Fact]
