@@ -24,6 +24,10 @@ internal sealed class KeyFinder(Grammar grammar)
         {
             return ($"'{key}' doesn't stand here; it belongs to {place}", null);
         }
+        if (key.StartsWith('-') && known.Contains(key[1..]))
+        {
+            return ($"a space is missing behind '-', got '{key}'; write '- {key[1..]}'", key[1..]);
+        }
         var (near, likely) = Nearest.Closest(key, known);
         var list = $"(known here: {string.Join(", ", known)})";
         return likely ? ($"unknown key '{key}'; did you mean '{near}'?{(known.Count <= Few ? " " + list : "")}", near)

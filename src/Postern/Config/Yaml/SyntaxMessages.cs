@@ -68,6 +68,14 @@ internal static partial class SyntaxMessages
         var word = text.Trim();
         word = word.StartsWith("- ", StringComparison.Ordinal) ? word[2..].Trim() : word;
         var column = text.IndexOf(word, StringComparison.Ordinal) + 1;
+        if (word.StartsWith("//", StringComparison.Ordinal))
+        {
+            return new(line, column, $"a comment begins with '#', got '{Cut(word)}'; write '# {Cut(word.TrimStart('/', ' '))}'");
+        }
+        if (word.StartsWith("<<<<<<<", StringComparison.Ordinal) || word.StartsWith("=======", StringComparison.Ordinal) || word.StartsWith(">>>>>>>", StringComparison.Ordinal))
+        {
+            return new(line, column, $"the mark of a merge that was not resolved, got '{Cut(word)}'; keep one side and remove the marks");
+        }
         if (ColonWithoutSpace().Match(word) is { Success: true } match)
         {
             return new(line, column + match.Groups[1].Length, $"a space is needed behind ':', got '{Cut(word)}'; write '{Cut($"{match.Groups[1]} {match.Groups[2]}")}'");

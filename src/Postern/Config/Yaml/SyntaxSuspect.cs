@@ -42,7 +42,7 @@ internal sealed partial class SyntaxSuspect
             Suspect(number, indent, "a tab in the indentation; YAML takes spaces only");
             return;
         }
-        if (quoted is { } q && indent <= Indent(q.Line) && KeyLine().IsMatch(line))
+        if (quoted is { } q && indent <= Indent(q.Line) && (KeyLine().IsMatch(line) || line.AsSpan(indent).StartsWith("- ")))
         {
             Unclosed(q.Quote, q.Line, q.Column);
             return;
@@ -67,7 +67,7 @@ internal sealed partial class SyntaxSuspect
                 at = InQuotes(line, at, q.Quote);
                 if (quoted is null)
                 {
-                    AfterValue(number, line, at, q.Line == number ? q.Column : start, "text behind the closing quote; double a quote that belongs to the text, or use the other kind around it");
+                    AfterValue(number, line, at, q.Line == number ? q.Column : start, "text behind the closing quote; escape the quotes inside of the value, or use the other kind around it");
                 }
                 continue;
             }

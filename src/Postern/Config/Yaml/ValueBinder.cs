@@ -96,7 +96,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         if (node is not ScalarNode || at.Text is not { } text)
         {
             var quote = node is MappingNode { Count: 1 } map && map.Entries.First().Value is ScalarNode { IsNull: true };
-            var fix = quote ? "quote a value that begins with '{'" : Fixes.Of(type, "");
+            var fix = quote ? "quote a value that begins with '{'" : type == typeof(string) ? "write one plain value, in quotes if it has brackets" : Fixes.Of(type, "");
             check.Break(at, $"{need} is needed, got {Got(node, at)}{(fix is null ? "" : "; " + fix)}");
             return null;
         }
