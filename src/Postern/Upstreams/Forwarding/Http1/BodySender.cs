@@ -9,7 +9,7 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// Sends a request that has a body: the head with what is there of the body at once, the rest as it comes, while the answer
 /// may already be read. While the call may have to be repeated on another connection it keeps what it has sent, up to a cap.
 /// </summary>
-internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider time)
+internal sealed class BodySender(UpstreamCall call, Wire wire)
 {
     private const int PieceSize = 60 * 1024;
     private const int KeepSize = 64 * 1024;
@@ -93,7 +93,7 @@ internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider
         {
             if (!headWritten)
             {
-                HeadWriter.Write(ref buffer, call, ownHost);
+                HeadWriter.Write(ref buffer, call, wire.OwnHost);
                 headWritten = true;
             }
             if (go is not null)
@@ -229,7 +229,7 @@ internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider
     {
         try
         {
-            return await asked.Task.WaitAsync(ContinueWait, time).ConfigureAwait(false);
+            return await asked.Task.WaitAsync(ContinueWait, wire.Time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

@@ -11,13 +11,13 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// from the connection's buffer. One registration on the call's token covers all of it: cancelling resets the socket, which
 /// ends whatever is under way.
 /// </summary>
-internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHost, TimeProvider time, CancellationToken cancel) : UpstreamReply
+internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken cancel) : UpstreamReply
 {
     private const int MaxInterim = 16;
 
     private enum Framing { None, Length, Chunked, UntilClose, Switched }
 
-    private readonly BodySender? sender = HeadWriter.HasBody(call) ? new(call, ownHost, time) : null;
+    private readonly BodySender? sender = HeadWriter.HasBody(call) ? new(call, wire) : null;
     private Connection connection = null!;
     private CancellationTokenRegistration registration;
     private Framing framing;
@@ -123,11 +123,11 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
         // Where the registration can't be taken back it has fired or is just firing, on this connection and no other's call.
         if ((registration.Unregister() || !cancel.CanBeCanceled) && clean)
         {
-            pool.Return(connection);
+            wire.Pool.Return(connection);
         }
         else
         {
-            pool.Close(connection);
+            wire.Pool.Close(connection);
         }
     }
 
@@ -145,7 +145,7 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
         var buffer = default(SendBuffer);
         try
         {
-            HeadWriter.Write(ref buffer, call, ownHost);
+            HeadWriter.Write(ref buffer, call, wire.OwnHost);
             // If this fails there may still be an answer to read: the reason for which the upstream hung up.
             await connection.SendAsync(buffer.From(0)).ConfigureAwait(false);
         }
@@ -279,7 +279,7 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
             }
         }
         registration.Unregister();
-        pool.Close(connection);
+        wire.Pool.Close(connection);
     }
 
     /// <summary>What fails because this side ended it fails with this side's reason.</summary>

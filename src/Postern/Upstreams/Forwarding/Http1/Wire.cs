@@ -11,20 +11,21 @@ internal sealed class Wire(Dialer dialer) : IWire
 {
     private const int MaxAttempts = 3;
 
-    private readonly ConnectionPool pool = new(dialer);
-    private readonly byte[] ownHost = Encoding.Latin1.GetBytes(dialer.Authority);
+    public ConnectionPool Pool { get; } = new(dialer);
 
-    /// <summary>For tests: connections open or being opened.</summary>
-    public int Open => pool.Open;
+    /// <summary>The <c>Host</c> of calls that bring none.</summary>
+    public byte[] OwnHost { get; } = Encoding.Latin1.GetBytes(dialer.Authority);
+
+    public TimeProvider Time => dialer.Settings.Time;
 
     public async Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        var reply = new Reply(pool, call, ownHost, dialer.Settings.Time, cancel);
+        var reply = new Reply(this, call, cancel);
         var idempotent = IsIdempotent(call.Method.Method);
         for (var attempt = 1; ; attempt++)
         {
-            var connection = (attempt == 1 ? pool.TryTake(probe: !idempotent) : null) ?? await pool.TakeAsync(cancel).ConfigureAwait(false);
+            var connection = (attempt == 1 ? Pool.TryTake(probe: !idempotent) : null) ?? await Pool.TakeAsync(cancel).ConfigureAwait(false);
             if (await reply.ExchangeAsync(connection, repeatable: idempotent && connection.Reused && attempt < MaxAttempts).ConfigureAwait(false))
             {
                 return reply;
@@ -32,7 +33,7 @@ internal sealed class Wire(Dialer dialer) : IWire
         }
     }
 
-    public void Retire() => pool.Retire();
+    public void Retire() => Pool.Retire();
 
     // RFC 9110 §9.2.2
     private static bool IsIdempotent(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
