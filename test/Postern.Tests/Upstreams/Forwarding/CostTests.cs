@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
@@ -24,18 +25,18 @@ public sealed class CostTests
         using var caller = new Caller($"http://{listener.LocalEndPoint}");
         var serving = Serve(listener);
         using var cancel = new CancellationTokenSource();
-        await CallAsync(caller, 2_000, cancel.Token);
-        // Other things in this process allocate too; the leanest round is what the calls themselves need.
+        // Code not yet compiled for speed allocates more, and so do others in this process; the leanest round is the calls' own need.
         const int calls = 2_000;
-        var least = double.MaxValue;
-        for (var round = 0; round < 10; round++)
+        const int limit = 640;
+        var (least, watch) = (double.MaxValue, Stopwatch.StartNew());
+        while (least > limit && watch.Elapsed < ScriptedUpstream.Patience)
         {
             var before = GC.GetTotalAllocatedBytes(precise: true);
-            await CallAsync(caller, calls, cancel.Token);
+            await Task.Run(() => CallAsync(caller, calls, cancel.Token));   // away from the test's own scheduler
             least = Math.Min(least, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)calls);
         }
         TestContext.Current.SendDiagnosticMessage($"{least:F0} bytes a call");
-        Assert.InRange(least, 0, 700);
+        Assert.InRange(least, 0, limit);
         caller.Dispose();
         Assert.True(serving.Join(ScriptedUpstream.Patience));
     }

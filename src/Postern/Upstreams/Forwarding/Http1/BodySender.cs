@@ -15,14 +15,15 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
     private const int KeepSize = 64 * 1024;
 
     private static readonly TimeSpan ContinueWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LastBytesWait = TimeSpan.FromMilliseconds(50);
 
     private readonly PipeReader body = call.Body!;
     private SendBuffer buffer;
     private Connection connection = null!;
     private Task running = Task.CompletedTask;
     private TaskCompletionSource<bool>? go;
-    private bool headWritten, continued, allWritten, stopping, reading;
-    private volatile bool keep;
+    private bool headWritten, continued, stopping, reading;
+    private volatile bool keep, allWritten;
     private int sent;
     private long bodySent;
 
@@ -56,8 +57,13 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
     }
 
     /// <summary>Ends it wherever it is; afterwards the body is not touched any more.</summary>
-    public async ValueTask StopAsync()
+    /// <param name="gently">The answer is whole: if only the request's last bytes are still being sent, a moment is given to them.</param>
+    public async ValueTask StopAsync(bool gently)
     {
+        if (gently && allWritten && !running.IsCompleted)
+        {
+            await Task.WhenAny(running, Task.Delay(LastBytesWait, wire.Time)).ConfigureAwait(false);
+        }
         Volatile.Write(ref stopping, true);
         Interlocked.MemoryBarrier();
         go?.TrySetResult(false);

@@ -11,9 +11,10 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// from the connection's buffer. One registration on the call's token covers all of it: cancelling resets the socket, which
 /// ends whatever is under way.
 /// </summary>
-internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken cancel) : UpstreamReply
+internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, CancellationToken cancel) : UpstreamReply
 {
     private const int MaxInterim = 16;
+    private const int MaxAttempts = 3;
 
     private enum Framing { None, Length, Chunked, UntilClose, Switched }
 
@@ -24,17 +25,21 @@ internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken canc
     private ChunkedBody chunks;
     private long left;
     private bool ended, keepAlive, taken;
-    private int finished = 1;
+    private int attempts, finished = 1;
+
+    /// <summary>Sends the request on a new connection, or on the next that is free where no more may be opened.</summary>
+    public async Task<HttpResponseMessage> SendAsync() =>
+        await SendAsync(await wire.Pool.TakeAsync(cancel).ConfigureAwait(false)).ConfigureAwait(false);
 
     /// <summary>
-    /// Sends the request and reads up to the body. False: the pooled connection had been closed before the upstream could see
-    /// the request, and all of it can be sent again.
+    /// Sends the request and reads up to the body. If the pooled connection had been closed before the upstream can have seen
+    /// the request, and all of it can be sent again, another connection is tried.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> ExchangeAsync(Connection on, bool repeatable)
+    public async Task<HttpResponseMessage> SendAsync(Connection on)
     {
         connection = on;
         finished = 0;
+        var repeatable = idempotent && on.Reused && ++attempts < MaxAttempts;
         registration = cancel.UnsafeRegister(static c => ((Connection)c!).Abort(), on);
         try
         {
@@ -58,7 +63,8 @@ internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken canc
                         // Whether it may be repeated is known only once the sender has ended.
                         await AbandonAsync().ConfigureAwait(false);
                         ThrowOwn();
-                        return untouched && repeatable && sender is null or { CanRepeat: true } ? false : throw Gone(count);
+                        repeatable &= untouched && sender is null or { CanRepeat: true };
+                        return repeatable ? await SendAsync().ConfigureAwait(false) : throw Gone(count);
                     }
                     untouched = false;
                 }
@@ -78,7 +84,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken canc
             }
             sender?.Answered();
             BeginBody(head);
-            return true;
+            return this;
         }
         catch (Exception)
         {
@@ -116,8 +122,8 @@ internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken canc
         var clean = ended && keepAlive;
         if (sender is not null)
         {
+            await sender.StopAsync(gently: clean).ConfigureAwait(false);
             clean &= sender.Complete;
-            await sender.StopAsync().ConfigureAwait(false);
             sender.Release();
         }
         // Where the registration can't be taken back it has fired or is just firing, on this connection and no other's call.
@@ -272,7 +278,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, CancellationToken canc
         }
         if (sender is not null)
         {
-            await sender.StopAsync().ConfigureAwait(false);
+            await sender.StopAsync(gently: false).ConfigureAwait(false);
             if (!sender.CanRepeat)
             {
                 sender.Release();

@@ -9,8 +9,6 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// </summary>
 internal sealed class Wire(Dialer dialer) : IWire
 {
-    private const int MaxAttempts = 3;
-
     public ConnectionPool Pool { get; } = new(dialer);
 
     /// <summary>The <c>Host</c> of calls that bring none.</summary>
@@ -18,19 +16,15 @@ internal sealed class Wire(Dialer dialer) : IWire
 
     public TimeProvider Time => dialer.Settings.Time;
 
-    public async Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
+    public Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
     {
-        cancel.ThrowIfCancellationRequested();
-        var reply = new Reply(this, call, cancel);
-        var idempotent = IsIdempotent(call.Method.Method);
-        for (var attempt = 1; ; attempt++)
+        if (cancel.IsCancellationRequested)
         {
-            var connection = (attempt == 1 ? Pool.TryTake(probe: !idempotent) : null) ?? await Pool.TakeAsync(cancel).ConfigureAwait(false);
-            if (await reply.ExchangeAsync(connection, repeatable: idempotent && connection.Reused && attempt < MaxAttempts).ConfigureAwait(false))
-            {
-                return reply;
-            }
+            return Task.FromCanceled<HttpResponseMessage>(cancel);
         }
+        var idempotent = IsIdempotent(call.Method.Method);
+        var reply = new Reply(this, call, idempotent, cancel);
+        return Pool.TryTake(probe: !idempotent) is { } pooled ? reply.SendAsync(pooled) : reply.SendAsync();
     }
 
     public void Retire() => Pool.Retire();
