@@ -14,20 +14,8 @@ internal sealed class ConnectionPool(Dialer dialer)
     private readonly TimeProvider time = dialer.Settings.Time;
     private readonly int max = dialer.Settings.MaxConnections;
     private Connection? newest, oldest;
-    private int open;
+    private int open;   // those being opened count too
     private bool retired;
-
-    /// <summary>Connections open or being opened.</summary>
-    public int Open
-    {
-        get
-        {
-            lock (gate)
-            {
-                return open;
-            }
-        }
-    }
 
     /// <summary>An idle connection that the upstream has not closed, or null.</summary>
     /// <param name="probe">Ask the kernel too: the request can't be sent a second time.</param>
