@@ -77,7 +77,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             check.Warn(gate.Sections.Origin.At("routes"), "no routes, so every request gets 404; add one");
         }
         var previous = last?.Gates.FirstOrDefault(g => g.Config.Name == gate.Name);
-        var text = ConfigText.Render(gate);
+        var text = ConfigText.Fingerprint(gate);
         var same = previous?.Text == text;
         return new GateSnapshot(gate, host, prefix, table, used)
         {
