@@ -61,8 +61,14 @@ internal sealed class Sources(Func<string, string>? read)
     private static string FromDisk(string path)
     {
         using var file = File.OpenRead(path);
-        var bytes = new byte[MaxFile + 1];
+        // Grown as needed: the reloader reads four times a second, and a buffer of the bound's size would be a large object each time.
+        var bytes = new byte[16 << 10];
         var count = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        while (count == bytes.Length && count <= MaxFile)
+        {
+            Array.Resize(ref bytes, Math.Min(bytes.Length * 4, MaxFile + 1));
+            count += file.ReadAtLeast(bytes.AsSpan(count), bytes.Length - count, throwOnEndOfStream: false);
+        }
         if (count > MaxFile)
         {
             throw new InvalidDataException();
