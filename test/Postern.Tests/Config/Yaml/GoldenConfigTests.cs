@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Pipeline;
 using Postern.Runtime;
 
@@ -40,7 +41,7 @@ public sealed class GoldenConfigTests
     {
         var loaded = files.Load();
         var state = new StatePool();
-        new GatewayCompiler(loaded.Config, loaded.Check, state, TimeProvider.System, last: null).Compile();
+        new GatewayCompiler(loaded.Config, loaded.Check, state, TimeProvider.System, NullLogger.Instance, last: null).Compile();
         state.Abandon();
         var lines = loaded.Check.Problems.Select(p => p.ToString()).ToList();
         return lines.Count == 0 ? "ok" : string.Join('\n', lines);
