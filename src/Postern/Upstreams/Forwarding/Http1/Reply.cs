@@ -29,7 +29,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
 
     /// <summary>Sends the request on a new connection, or on the next that is free where no more may be opened.</summary>
     public async Task<HttpResponseMessage> SendAsync() =>
-        await SendAsync(await wire.Pool.TakeAsync(cancel).ConfigureAwait(false)).ConfigureAwait(false);
+        await SendAsync(await wire.Pool.TakeAsync(fresh: attempts > 0 || !idempotent, cancel).ConfigureAwait(false)).ConfigureAwait(false);
 
     /// <summary>
     /// Sends the request and reads up to the body. If the pooled connection had been closed before the upstream can have seen
