@@ -13,6 +13,9 @@ namespace Postern.Backends.Proxying;
 /// </summary>
 internal static class ResponseBody
 {
+    /// <summary>An upstream that is always ahead never lets the loop wait; this is as far as it may get.</summary>
+    private const int MostUnflushed = 64 * 1024;
+
     public static async Task RelayAsync(HttpContext context, Exchange exchange, UpstreamReply reply)
     {
         var writer = context.Response.BodyWriter;
@@ -22,12 +25,14 @@ internal static class ResponseBody
         {
             context.Response.Headers.TransferEncoding = "chunked";
         }
+        var unflushed = 0;
         while (true)
         {
             var next = reply.ReadAsync();
-            if (!next.IsCompleted)
+            if (!next.IsCompleted || unflushed >= MostUnflushed)
             {
                 await FlushAsync(writer);
+                unflushed = 0;
             }
             ReadOnlyMemory<byte> piece;
             try
@@ -45,6 +50,7 @@ internal static class ResponseBody
                 break;
             }
             exchange.BytesSent += piece.Length;
+            unflushed += piece.Length;
             if (chunked)
             {
                 WriteChunk(writer, piece.Span);
