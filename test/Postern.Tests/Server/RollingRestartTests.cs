@@ -132,6 +132,7 @@ public sealed class RollingRestartTests
             """);
         var haproxy = Process.Start(new ProcessStartInfo("/usr/sbin/haproxy") { ArgumentList = { "-db", "-q", "-f", config } })!;
         await UntilConnectedAsync(ports[6]);
+        Directory.Delete(folder, recursive: true);
         return haproxy;
     }
 
