@@ -71,6 +71,11 @@ internal static class ResponseBody
                 feature.Trailers.Append(name, value);
             }
         }
+        // The server sends what is left by itself only where nothing has been sent before.
+        if (context.Response.HasStarted)
+        {
+            await FlushAsync(writer);
+        }
     }
 
     private static async ValueTask FlushAsync(PipeWriter writer)
