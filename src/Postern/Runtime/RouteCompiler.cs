@@ -72,7 +72,12 @@ internal static class RouteCompiler
             (host, var problem) = HostPattern.Parse(text);
             if (problem is not null)
             {
-                check.Error(route.When, "host", problem);
+                var told = new Check();
+                route.When.Validate(told);
+                if (!told.Failed(null))
+                {
+                    check.Error(route.When, "host", problem);
+                }
                 return null;
             }
         }

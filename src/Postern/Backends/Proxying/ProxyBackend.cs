@@ -69,6 +69,10 @@ internal sealed class ProxyBackend : IBackend
         {
             return (null, $"a path is sent as it stands here, got '{path}'; percent-encode spaces, '#', '\\' and everything beyond ASCII");
         }
+        if (name.IndexOfAny([':', '@']) >= 0 || name.Length == 0)
+        {
+            return (null, $"the name of an upstream stands behind http://, without a port, got '{to.Url}'; write http://NAME{path} and the address in the upstream's url");
+        }
         if (scope.Upstream(name) is not { } upstream)
         {
             var defined = scope.Config.Upstreams.Select(u => u.Name).ToList();
