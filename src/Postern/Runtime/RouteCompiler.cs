@@ -23,7 +23,9 @@ internal static class RouteCompiler
             check.Error(at.At(route.Method == "*" ? "any" : route.Method.ToLowerInvariant()), problem);
         }
         var conditions = CompileConditions(route, check);
-        if (Backend(scope) is not { } chain || template is null || conditions is null)
+        // Without a backend it never runs, but what it ties with is told all the same.
+        var chain = Backend(scope) ?? (static _ => Task.CompletedTask);
+        if (template is null || conditions is null)
         {
             return null;
         }

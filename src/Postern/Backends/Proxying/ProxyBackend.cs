@@ -100,20 +100,24 @@ internal sealed class ProxyBackend : IBackend
         }
         if (options.Timeout is { } timeout)
         {
-            scope.Note("proxy", $"timeout {Scalars.Format(timeout)}");
+            scope.Note("proxy", $"timeout {Scalars.Format(timeout)}, whatever the upstream's");
         }
         if (options.PreserveHost == true)
         {
             scope.Note("proxy", "the client's Host is sent on");
         }
-        scope.Note("upstream", context =>
-        {
-            var exchange = Exchange.Of(context);
-            var target = choice.Choose(context, exchange);
-            var lines = new List<string> { target.Upstream.Name };
-            lines.AddRange(target.Upstream.Notes.Select(n => $"         {n.Handler}: {n.What}"));
-            lines.AddRange(target.Upstream.Urls.Select((url, i) => $"{(i == 0 ? "sends" : "or"),-9}{context.Request.Method} {url.TrimEnd('/')}{target.Url.Fill(exchange)}"));
-            return string.Join(Environment.NewLine, lines);
-        });
+        scope.Note("upstream", context => string.Join(
+            Environment.NewLine + "upstream ",
+            choice.Possible(context, Exchange.Of(context)).Select(t => Explain(context, t.Target, t.Share))));
+    }
+
+    /// <summary>One target as this request would meet it: the upstream's chain, and what each destination would be sent.</summary>
+    private static string Explain(HttpContext context, Target target, double share)
+    {
+        var lines = new List<string> { target.Upstream.Name + (share < 1 ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $", {share * 100:0.##}% of requests") : "") };
+        lines.AddRange(target.Upstream.Notes.Select(n => $"         {n.Handler}: {n.What}"));
+        lines.AddRange(target.Upstream.Urls.Select((url, i) =>
+            $"{(i == 0 ? "sends" : "or"),-9}{context.Request.Method} {url.TrimEnd('/')}{target.Url.Fill(Exchange.Of(context))}"));
+        return string.Join(Environment.NewLine, lines);
     }
 }
