@@ -28,11 +28,12 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
         var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "/" }, []));
-        var gates = new List<GateSnapshot>();
+        var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {
             check.Gate = gate.Name;
-            GateSnapshot? compiled = CompileGate(gate, gates);
+            GateSnapshot? compiled = CompileGate(gate, [.. tried, .. gates.Except(tried)]);
+            tried.Add(compiled);
             if (check.Failed(gate.Name))
             {
                 compiled = LastGood(gate.Name);

@@ -56,7 +56,9 @@ internal static class RouteCompiler
                 found = backend.Backend.Compile(scope);
             }
         }
-        if (asked.Count != 1 && scope.Check.Problems.Count == before)
+        // A key that is there but unusable was told when it was read.
+        var written = asked.Count > 0 || !Array.Exists(Features.Backends, b => scope.Route.Sections.Origin.Has(b.Key));
+        if (asked.Count != 1 && written && scope.Check.Problems.Count == before)
         {
             var keys = string.Join(" or ", Features.Backends.Select(b => $"'{b.Key}'"));
             scope.Check.Error(scope.Route.Sections.Origin, asked.Count == 0

@@ -39,9 +39,9 @@ internal sealed class ProxyBackend : IBackend
             {
                 scope.Check.Error(options.To[i], "url", error);
             }
-            else if (options.To[i].Weight > 0)
+            else if (target is not null && target.Weight > 0)
             {
-                targets.Add(target!);
+                targets.Add(target);
             }
         }
         if (targets.Count == 0 && options.To.All(t => t.Weight == 0))
@@ -75,6 +75,10 @@ internal sealed class ProxyBackend : IBackend
         }
         if (scope.Upstream(name) is not { } upstream)
         {
+            if (scope.Config.Root.Origin.At("upstreams").Broken)
+            {
+                return (null, null);
+            }
             var defined = scope.Config.Upstreams.Select(u => u.Name).ToList();
             var hint = Nearest.Of(name, defined) is { } near ? $"; did you mean '{near}'?" : "; define it under upstreams";
             return (null, $"no upstream named '{name}'{hint} (defined: {(defined.Count == 0 ? "none" : string.Join(", ", defined))})");
