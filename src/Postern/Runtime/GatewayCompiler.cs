@@ -14,6 +14,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
 {
     private readonly Dictionary<string, UpstreamHandle> upstreams = [];
     private readonly Dictionary<string, HashSet<(string, string)>> upstreamState = [];
+    private readonly HashSet<string> unread = [];
 
     /// <summary>
     /// The new snapshot, or null where what all gates share is wrong. Everything is compiled even then, so that every error
@@ -22,6 +23,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     public GatewaySnapshot? Compile()
     {
         var read = !check.Failed(null);
+        unread.UnionWith(config.Gates.Select(g => g.Name).Where(check.Failed));
         CompileUpstreams();
         if (config.Gates.Count == 0 && read)
         {
@@ -128,6 +130,11 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         var said = new[] { match.Path is null ? null : $"path {match.Path}", match.Host is null ? null : $"host {match.Host}" }.OfType<string>().ToList();
         if (said.Count == 0)
         {
+            // A gate whose file can't be read says nothing; that was told.
+            if (unread.Contains(gate.Name) || unread.Contains(other.Name))
+            {
+                return;
+            }
             check.Error(gate.Sections.Origin.At("match"), $"needed, but not written: gate '{other.Name}' ({place}) takes every request already; add match: {{ path: /{gate.Name} }}");
             return;
         }

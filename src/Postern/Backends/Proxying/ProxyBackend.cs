@@ -34,6 +34,11 @@ internal sealed class ProxyBackend : IBackend
         var targets = new List<Target>();
         for (var i = 0; i < options.To!.Count; i++)
         {
+            if (options.To[i].Url.Length == 0)
+            {
+                // It was told when it was read.
+                continue;
+            }
             var (target, error) = CompileTarget(scope, options.To[i]);
             if (error is not null)
             {
