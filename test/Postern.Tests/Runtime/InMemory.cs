@@ -13,7 +13,8 @@ internal static class InMemory
     {
         var context = new DefaultHttpContext();
         context.Request.Method = "GET";
-        context.Request.Protocol = "HTTP/1.1";
+        // Without a server nobody takes chunks apart; HTTP/2 has none.
+        context.Request.Protocol = "HTTP/2";
         context.Request.Scheme = "http";
         context.Features.Get<IHttpRequestFeature>()!.RawTarget = target;
         var body = new MemoryStream();

@@ -53,7 +53,7 @@ public sealed class ExplainTests : IDisposable
         Assert.Equal((0, ""), (code, error));
         Assert.Equal("""
             GET /web/orders/7?a=%20b&c
-            gate     web, owned by web-team  (postern.yaml:7:3)
+            gate     web, owned by web-team  (postern.yaml:8:5)
             route    GET /web/orders/{id:int}  (postern.yaml:12:9)
                      id = 7
             observe  access log stdout
@@ -99,7 +99,7 @@ public sealed class ExplainTests : IDisposable
     [InlineData("GET", "/web/../x", "refused  400 bad-path: ")]
     [InlineData("GET", "web", "refused  not a path")]
     [InlineData("GET", "/nowhere", "404 route-not-found: no gate answers; the gates are")]
-    [InlineData("GET", "/nowhere", "  web  /web  postern.yaml:7:3")]
+    [InlineData("GET", "/nowhere", "  web  /web  postern.yaml:8:5")]
     [InlineData("GET", "/web/oders/7", "  GET /web/orders/{id:int}  postern.yaml:12:9")]
     [InlineData("GET", "/web/orders/x", "  GET /web/orders/{id} when header X-Canary=v2  postern.yaml:14:9  (its 'when' does not hold)")]
     public async Task Why_nothing_answers_is_told(string method, string url, string line)

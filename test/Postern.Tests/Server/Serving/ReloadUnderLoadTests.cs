@@ -75,7 +75,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
                 }
                 catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
                 {
-                    failures.Enqueue(e.ToString());
+                    failures.Enqueue($"HTTP/{version}, {e.GetType().Name}: {e.Message}");
                 }
             }
         }
