@@ -90,8 +90,17 @@ internal sealed class ReplyStream(UpstreamReply reply, HttpResponseMessage respo
         if (piece.IsEmpty && !ended && buffer.Length > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            using var _ = cancellationToken.UnsafeRegister(static r => ((UpstreamReply)r!).Dispose(), reply);
-            piece = await reply.ReadAsync().ConfigureAwait(false);
+            using (cancellationToken.UnsafeRegister(static r => ((UpstreamReply)r!).Dispose(), reply))
+            {
+                try
+                {
+                    piece = await reply.ReadAsync().ConfigureAwait(false);
+                }
+                catch (Exception e) when (cancellationToken.IsCancellationRequested)
+                {
+                    throw new OperationCanceledException("The read was cancelled.", e, cancellationToken);
+                }
+            }
             if (piece.IsEmpty)
             {
                 ended = true;

@@ -21,7 +21,7 @@ internal sealed class Connection : SocketAsyncEventArgs, IValueTaskSource<int>
     private byte[] bytes = ArrayPool<byte>.Shared.Rent(SmallBuffer);
     private int start, end;
     private bool armed;
-    private int pending, arrived, closed;
+    private int pending, arrived, closed, ended;
 
     public Connection(Socket socket, ConnectionPool pool) : base(true) => (Socket, this.pool) = (socket, pool);
 
@@ -159,21 +159,27 @@ internal sealed class Connection : SocketAsyncEventArgs, IValueTaskSource<int>
     /// <summary>Ends whatever is under way, now, so that the upstream notices: its socket is reset. From any thread.</summary>
     public void Abort() => Socket.Close(0);
 
+    /// <summary>Ends the connection in order.</summary>
     public void Close()
     {
         if (Interlocked.Exchange(ref closed, 1) != 0)
         {
             return;
         }
-        Socket.Dispose();
-        // A receive that is still under way may write to the array; then it is left to the collector.
         if (Volatile.Read(ref pending) == 0)
         {
-            ArrayPool<byte>.Shared.Return(bytes);
-            bytes = [];
-            start = end = 0;
+            End();
+            return;
         }
-        Dispose();
+        try
+        {
+            // Closing a socket with a receive under way resets it; this ends the receive, and that the connection.
+            Socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            Socket.Dispose();
+        }
     }
 
     protected override void OnCompleted(SocketAsyncEventArgs e) => Complete();
@@ -181,12 +187,28 @@ internal sealed class Connection : SocketAsyncEventArgs, IValueTaskSource<int>
     private void Complete()
     {
         Interlocked.Exchange(ref arrived, 1);
-        Volatile.Write(ref pending, 0);
+        Interlocked.Exchange(ref pending, 0);
         if (Idle)
         {
             pool.Drop(this);
         }
+        else if (Volatile.Read(ref closed) != 0)
+        {
+            End();
+        }
         received.SetResult(SocketError == SocketError.Success ? BytesTransferred : -1);
+    }
+
+    private void End()
+    {
+        if (Interlocked.Exchange(ref ended, 1) == 0)
+        {
+            Socket.Dispose();
+            ArrayPool<byte>.Shared.Return(bytes);
+            bytes = [];
+            start = end = 0;
+            Dispose();
+        }
     }
 
     int IValueTaskSource<int>.GetResult(short token)

@@ -121,7 +121,7 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
             sender.Release();
         }
         // Where the registration can't be taken back it has fired or is just firing, on this connection and no other's call.
-        if (registration.Unregister() && clean)
+        if ((registration.Unregister() || !cancel.CanBeCanceled) && clean)
         {
             pool.Return(connection);
         }
@@ -243,6 +243,7 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
         {
             connection.Expect(framing == Framing.Length ? left : connection.IsFull ? long.MaxValue : 0);
             var count = await connection.ReceiveAsync().ConfigureAwait(false);
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref finished) != 0, this);
             if (count <= 0)
             {
                 ThrowOwn();
