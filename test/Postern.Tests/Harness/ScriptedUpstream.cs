@@ -158,6 +158,16 @@ internal sealed class ScriptedConnection(Socket socket)
         return at < 0 ? head : head + await ReadAsync(int.Parse(head.AsSpan(at + 16, head.IndexOf('\r', at) - at - 16)));
     }
 
+    /// <summary>Reads and forgets up to so many bytes; how many came.</summary>
+    public async Task<int> DiscardAsync(int most)
+    {
+        if (unread.Length > 0)
+        {
+            return Take(Math.Min(most, unread.Length)).Length;
+        }
+        return await socket.ReceiveAsync(buffer.AsMemory(0, Math.Min(most, buffer.Length)));
+    }
+
     /// <summary>Reads and forgets until the caller closes or resets; how many bytes came.</summary>
     public async Task<long> DrainAsync()
     {

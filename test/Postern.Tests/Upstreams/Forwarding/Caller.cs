@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Text;
 using Postern.Pipeline;
 using Postern.Tests.Harness;
+using Postern.Upstreams;
 using Postern.Upstreams.Forwarding;
 
 namespace Postern.Tests.Upstreams.Forwarding;
@@ -30,11 +31,9 @@ internal sealed class Caller : IDisposable
     public async Task<UpstreamReply> SendAsync(UpstreamCall call, CancellationToken cancel = default) =>
         (UpstreamReply)await chain.SendAsync(call, cancel).WaitAsync(ScriptedUpstream.Patience, CancellationToken.None);
 
-    public Task<HttpResponseMessage> SendPlainAsync(HttpRequestMessage request, CancellationToken cancel = default)
-    {
-        request.Options.Set(Destination.Key, Destination);
-        return chain.SendAsync(request, cancel);
-    }
+    /// <summary>Sends a plain message as an upstream's whole chain would take it.</summary>
+    public Task<HttpResponseMessage> SendPlainAsync(HttpRequestMessage request, CancellationToken cancel = default) =>
+        new HttpMessageInvoker(new PlainMessages(new Choosing(Destination)), disposeHandler: false).SendAsync(request, cancel);
 
     /// <summary>A whole exchange: status and body as text.</summary>
     public async Task<(int Status, string Body)> GetAsync(UpstreamCall? call = null)
@@ -61,6 +60,15 @@ internal sealed class Caller : IDisposable
     }
 
     public static async Task<Failure> FailureOf(Func<Task> act) => (await Assert.ThrowsAsync<UpstreamException>(act)).Failure;
+
+    private sealed class Choosing(Destination destination) : DelegatingHandler(new ForwardingHandler())
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            ((UpstreamCall)request).Destination = destination;
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
 
     public void Dispose() => Destination.Dispose();
 }
