@@ -14,8 +14,8 @@ internal static class RequestId
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("-_.:+/=@0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    /// <summary>The client's id, if it sent one and it can stand in a log as it is; else a new one.</summary>
-    public static string Of(StringValues received) => received.Count == 1 && received[0] is { } id && IsSane(id) ? id : New();
+    /// <summary>The client's id, if it sent one and it can stand in a log as it is; else <paramref name="made"/>, or a new one.</summary>
+    public static string Of(StringValues received, string? made = null) => received.Count == 1 && received[0] is { } id && IsSane(id) ? id : made ?? New();
 
     /// <summary>Whether an id is 1 to 128 letters, digits or any of <c>-_.:+/=@</c>.</summary>
     public static bool IsSane(ReadOnlySpan<char> id) => id.Length is > 0 and <= MaxLength && !id.ContainsAnyExcept(Allowed);

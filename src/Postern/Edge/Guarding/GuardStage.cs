@@ -154,6 +154,10 @@ internal sealed class GuardStage : IStage
         /// </summary>
         private static Task RefuseAsync(HttpContext context, Failure failure, string? detail)
         {
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bound)
+            {
+                bound.MaxRequestBodySize = null; // Bounds what is thrown away, too: past it the server would close at once.
+            }
             if (!HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
             {
                 context.Response.OnStarting(static response =>

@@ -112,11 +112,12 @@ internal sealed class AccessLog : IDisposable
         var quiet = TimeSpan.Zero;
         while (true)
         {
+            var last = closing; // Asked before looking, so that what was written before is found.
             if (Drain() > 0)
             {
                 quiet = TimeSpan.Zero;
             }
-            else if (closing)
+            else if (last)
             {
                 flushed.Set();
                 if (quiet >= IdlePoll)

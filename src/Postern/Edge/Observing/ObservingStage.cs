@@ -105,12 +105,14 @@ internal sealed partial class Observed(
         }
         var trace = TraceContext.Continue(headers.TraceParent, headers.TraceState);
         (exchange.TraceId, exchange.TraceParent, exchange.TraceState) = (trace.TraceId, trace.TraceParent, trace.TraceState);
+        // A trace that begins here is this request's alone, so one id does for both.
+        var made = trace.IsContinued ? null : trace.TraceId;
         // In another host's pipeline that host may have a span for this request: it is the parent of what is sent on.
         if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } host && (!trace.IsContinued || host.TraceId.ToHexString() == trace.TraceId))
         {
             (exchange.TraceId, exchange.TraceParent) = (host.TraceId.ToHexString(), host.Id!);
         }
-        exchange.RequestId = RequestId.Of(headers[RequestId.Name]);
+        exchange.RequestId = RequestId.Of(headers[RequestId.Name], made);
         context.Response.Headers[RequestId.Name] = exchange.RequestId;
     }
 
