@@ -27,6 +27,11 @@ internal sealed class ProxyRoute(
             {
                 await Tunnel.RelayAsync(context, exchange, reply, responseRules);
             }
+            else if (HttpMethods.IsConnect(context.Request.Method) && (int)reply.StatusCode < 300)
+            {
+                // RFC 8441 §5: over HTTP/2 any 2xx tells the client that its WebSocket is open.
+                throw new UpstreamException(Failure.UpstreamProtocol, $"the upstream answered {(int)reply.StatusCode} to a request to switch protocols");
+            }
             else
             {
                 ResponseHead.Copy(context, exchange, reply, responseRules);

@@ -9,10 +9,13 @@ namespace Postern.Backends.Proxying;
 
 /// <summary>
 /// Streams a body to the client. Bytes are flushed exactly when the upstream has no more ready: a small answer leaves in
-/// one packet with its head, an event stream leaves event by event, and a large body never waits for the whole.
+/// one packet with its head, an event stream leaves event by event, and a large body never waits for the whole. A fast
+/// upstream always has more ready, so that what a slow client has not taken yet is bounded besides.
 /// </summary>
 internal static class ResponseBody
 {
+    private const int MaxUnflushed = 64 * 1024;
+
     public static async Task RelayAsync(HttpContext context, Exchange exchange, UpstreamReply reply)
     {
         var writer = context.Response.BodyWriter;
@@ -22,12 +25,13 @@ internal static class ResponseBody
         {
             context.Response.Headers.TransferEncoding = "chunked";
         }
-        while (true)
+        for (var unflushed = 0; ;)
         {
             var next = reply.ReadAsync();
-            if (!next.IsCompleted)
+            if (!next.IsCompleted || unflushed >= MaxUnflushed)
             {
                 await FlushAsync(context, writer);
+                unflushed = 0;
             }
             ReadOnlyMemory<byte> piece;
             try
@@ -45,6 +49,7 @@ internal static class ResponseBody
                 break;
             }
             exchange.BytesSent += piece.Length;
+            unflushed += piece.Length;
             if (chunked)
             {
                 WriteChunk(writer, piece.Span);
@@ -57,6 +62,11 @@ internal static class ResponseBody
         if (chunked)
         {
             WriteEnd(writer, reply);
+        }
+        // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
+        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+        {
+            await FlushAsync(context, writer);
         }
         else if (reply.Trailers is { } trailers && context.Features.Get<IHttpResponseTrailersFeature>() is { } feature)
         {
