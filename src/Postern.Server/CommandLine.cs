@@ -17,6 +17,7 @@ internal static class CommandLine
             RunCommand.Create(OpenedGateway.Open, error, TimeProvider.System),
             CheckCommand.Create(),
             ExplainCommand.Create(),
+            SchemaCommand.Create(),
 
             DemoCommand.Create(error, TimeProvider.System),
         };

@@ -7,6 +7,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Postern.Config;
 using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Administering;
 
@@ -84,8 +85,8 @@ internal sealed class AdminEndpoints
     private Task MetricsAsync(HttpContext context)
     {
         var text = new ArrayBufferWriter<byte>(16 << 10);
-        source.WriteMetrics(text);
-        return SendAsync(context, 200, "text/plain; version=0.0.4; charset=utf-8", text.WrittenMemory);
+        PrometheusText.Write(source.Metrics, text);
+        return SendAsync(context, 200, PrometheusText.ContentType, text.WrittenMemory);
     }
 
     private Task ConfigAsync(HttpContext context)

@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Text.Json;
 using Postern.Config;
+using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Administering;
 
@@ -10,8 +10,8 @@ internal sealed record AdminSource
     /// <summary>Why no traffic should come here, in a word; null where it should.</summary>
     public required Func<string?> NotReady { get; init; }
 
-    /// <summary>Writes the metrics as Prometheus text.</summary>
-    public required Action<IBufferWriter<byte>> WriteMetrics { get; init; }
+    /// <summary>The numbers of the process.</summary>
+    public required MetricRegistry Metrics { get; init; }
 
     /// <summary>Writes what runs now as one JSON object: gates, their file, version, since when, last error. Never a secret.</summary>
     public required Action<Utf8JsonWriter> WriteConfig { get; init; }

@@ -1,13 +1,14 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Postern.Server.Listening;
 
 /// <summary>
-/// A client's connection as the listener sees it: who it is, how many of its requests are in flight, and how it is asked
-/// to end. A feature of the connection.
+/// A client's connection as the listener sees it: who it is, whether a request of it is in flight, and how it is asked to
+/// end. A feature of the connection.
 /// </summary>
 internal sealed class ClientConnection
 {
@@ -17,6 +18,7 @@ internal sealed class ClientConnection
     private readonly Listener listener;
     private readonly ConnectionContext transport;
     private int inFlight;
+    private volatile bool wasIdle;
     private double resets;
     private long lastReset;
 
@@ -35,28 +37,21 @@ internal sealed class ClientConnection
 
     public bool IsHttp2 { get; set; }
 
-    /// <summary>Whether a request that may become a tunnel is in flight: it ends when its two sides end it.</summary>
-    public bool Upgrading { get; private set; }
-
-    public bool Busy => Volatile.Read(ref inFlight) > 0;
+    /// <summary>Cancelled when the connection has ended; none for HTTP/2, whose streams end without it.</summary>
+    public CancellationToken ClosedForItsOnlyRequest => IsHttp2 ? CancellationToken.None : transport.ConnectionClosed;
 
     /// <summary>A request begins.</summary>
     public void Begin(RequestContext request)
     {
-        var now = Interlocked.Increment(ref inFlight);
+        Interlocked.Increment(ref inFlight);
+        wasIdle = false;
         if (IsHttp2)
         {
             LetStreamsRest(request.Features);
         }
-        else
-        {
-            // One request at a time, so this is the only one.
-            Upgrading = now == 1 && request.Http.Request.Headers.Upgrade.Count > 0;
-        }
-        if (listener.WindingDown && !Upgrading)
-        {
-            RequestClose();
-        }
+        // Asked when the answer begins, because then it is certain whether it says that the connection closes: a client
+        // that has read nothing of the kind may send its next request at any moment.
+        request.Http.Response.OnStarting(AnswerBegins, request);
     }
 
     /// <summary>A request has ended, its answer written.</summary>
@@ -67,21 +62,39 @@ internal sealed class ClientConnection
             CountReset();
         }
         Interlocked.Decrement(ref inFlight);
-        if (Upgrading)
+    }
+
+    /// <summary>
+    /// Ends the connection if it has had no request since it was last looked at; a request in flight, and the moment after
+    /// it, are no reason to end anything. HTTP/2 can be told at any time: GOAWAY lets open streams end.
+    /// </summary>
+    public void CloseIfIdle()
+    {
+        var busy = Volatile.Read(ref inFlight) > 0;
+        if (busy ? IsHttp2 : wasIdle)
         {
-            Upgrading = false;
-            if (listener.WindingDown)
-            {
-                RequestClose();
-            }
+            RequestClose();
         }
+        wasIdle = !busy;
     }
 
     /// <summary>
     /// Asks the connection to end: HTTP/1.1 says <c>Connection: close</c> in an answer that has not begun, HTTP/2 sends
     /// GOAWAY; what is in flight ends first. An idle connection closes.
     /// </summary>
-    public void RequestClose() => transport.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+    private void RequestClose() => transport.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+
+    private static readonly Func<object, Task> AnswerBegins = static state =>
+    {
+        var request = (RequestContext)state;
+        var connection = request.Connection;
+        // A tunnel ends when one of its sides ends it.
+        if (connection.listener.WindingDown && request.Http.Response.StatusCode != StatusCodes.Status101SwitchingProtocols)
+        {
+            connection.RequestClose();
+        }
+        return Task.CompletedTask;
+    };
 
     /// <summary>
     /// A gRPC stream may be silent for as long as both sides like, so it has no minimum rate: Kestrel would end the whole

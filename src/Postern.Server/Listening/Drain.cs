@@ -30,10 +30,14 @@ internal sealed class Drain(TrafficServer traffic, DrainOptions options, TimePro
 
         var closed = time.GetTimestamp();
         await traffic.CloseSocketsAsync();
-        traffic.WindDown();
-        await WaitAsync(IdleGrace < options.Timeout ? IdleGrace : options.Timeout);
-        traffic.CloseIdle();
-        await WaitAsync(options.Timeout - time.GetElapsedTime(closed));
+        do
+        {
+            // Each round ends the connections that had no request in the last one.
+            traffic.CloseIdle();
+            var left = options.Timeout - time.GetElapsedTime(closed);
+            await WaitAsync(left < IdleGrace ? left : IdleGrace);
+        }
+        while (!traffic.Empty.IsCompleted && time.GetElapsedTime(closed) < options.Timeout);
         var clean = traffic.Empty.IsCompleted;
         await traffic.DisposeAsync();
         return clean;

@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Pipeline.Telemetry;
 using Postern.Wire;
 using ListenOptions = Postern.Config.ListenOptions;
 
@@ -23,6 +24,7 @@ namespace Postern.Server.Listening;
 internal sealed class Listener : IAsyncDisposable
 {
     private static readonly TimeSpan RateGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LastBytes = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<ClientConnection, bool> connections = [];
     private readonly TaskCompletionSource empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,20 +33,25 @@ internal sealed class Listener : IAsyncDisposable
     private readonly Lane lane = new();
     private readonly WebApplication host;
     private readonly IServer server;
+    private readonly Counter turnedAway;
     private Sockets sockets = null!;
     private int open;
-    private long turnedAway;
-    private volatile bool closed;
+    private volatile bool closed, windingDown;
 
-    public Listener(ListenOptions options, RequestDelegate handle, Action<HttpContext>? refused, ILoggerFactory loggers, TimeProvider time)
+    // A line ends with CR LF and nothing else: what two readers of a message see differently is how requests are smuggled.
+    static Listener() => AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
+
+    public Listener(ListenOptions options, RequestDelegate handle, RequestDelegate refuse, MetricRegistry metrics, ILoggerFactory loggers, TimeProvider time)
     {
         (Options, Time, address) = (options, time, ListenAddress.Parse(options.Url));
+        metrics.Gauge("postern_connections", "Client connections open.", () => Connections, ("listener", options.Url));
+        turnedAway = metrics.Counter("postern_connections_refused_total", "Client connections closed at once, because the listener had all it may have.", ("listener", options.Url));
         entry = new RequestEntry(handle, AllowedBy(options.Paths), time);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore();
         builder.Services
             .AddSingleton(loggers)
-            .AddSingleton<System.Diagnostics.DiagnosticSource>(new Refusals(refused, time))
+            .AddSingleton<System.Diagnostics.DiagnosticSource>(new Refusals(refuse, time))
             .AddSingleton<SocketTransportFactory>()
             .AddSingleton<IConnectionListenerFactory>(services =>
                 sockets = new Sockets(services.GetRequiredService<SocketTransportFactory>(), address, lane, () => Interlocked.Increment(ref open)))
@@ -64,31 +71,13 @@ internal sealed class Listener : IAsyncDisposable
     /// <summary>Connections open now.</summary>
     public int Connections => Volatile.Read(ref open);
 
-    /// <summary>Connections closed at once, because there were too many.</summary>
-    public long TurnedAway => Volatile.Read(ref turnedAway);
-
-    /// <summary>Whether each connection is asked to end with its next answer.</summary>
-    public bool WindingDown { get; private set; }
+    /// <summary>Whether each answer tells its client that the connection closes.</summary>
+    public bool WindingDown { get => windingDown; set => windingDown = value; }
 
     /// <summary>Done when, after <see cref="CloseSocketsAsync"/>, the last connection has ended.</summary>
     public Task Empty => empty.Task;
 
     public Task StartAsync(CancellationToken cancellationToken) => server.StartAsync(entry, cancellationToken);
-
-    /// <summary>From now on every answer asks its client to come back on another connection; idle ones stay open.</summary>
-    public void WindDown()
-    {
-        WindingDown = true;
-        // Either the request that begins now sees the line above, or this sees the request.
-        Interlocked.MemoryBarrier();
-        foreach (var (connection, _) in connections)
-        {
-            if (connection.Busy && !connection.Upgrading)
-            {
-                connection.RequestClose();
-            }
-        }
-    }
 
     /// <summary>Takes no new connection.</summary>
     public async Task CloseSocketsAsync()
@@ -98,22 +87,21 @@ internal sealed class Listener : IAsyncDisposable
         SignalIfEmpty();
     }
 
-    /// <summary>Ends the connections without a request; the others end with theirs.</summary>
+    /// <summary>Ends the connections that had no request since this was last called.</summary>
     public void CloseIdle()
     {
         foreach (var (connection, _) in connections)
         {
-            if (!connection.Upgrading)
-            {
-                connection.RequestClose();
-            }
+            connection.CloseIfIdle();
         }
     }
 
     /// <summary>Cuts what is left.</summary>
     public async ValueTask DisposeAsync()
     {
-        await server.StopAsync(new CancellationToken(canceled: true));
+        // Connections that have ended may still have their last bytes under way.
+        using var patience = new CancellationTokenSource(empty.Task.IsCompleted ? LastBytes : TimeSpan.Zero, Time);
+        await server.StopAsync(patience.Token);
         await host.DisposeAsync();
     }
 
@@ -155,7 +143,7 @@ internal sealed class Listener : IAsyncDisposable
             // It is among the open ones since it was accepted.
             if (Connections > Options.Limits.Connections)
             {
-                Interlocked.Increment(ref turnedAway);
+                turnedAway.Add();
                 connection.Abort(new ConnectionAbortedException("The listener has all the connections it may have."));
                 return;
             }

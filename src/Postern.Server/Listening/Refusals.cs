@@ -8,11 +8,11 @@ using Postern.Pipeline;
 namespace Postern.Server.Listening;
 
 /// <summary>
-/// Answers what Kestrel refuses before there is a request (a bad request line, a head too large or too late) from the
-/// failure table, where Kestrel itself would send an empty body, and reports it. Kestrel tells of each refusal before it
-/// answers, and leaves alone an answer that has begun.
+/// Sees that what Kestrel refuses before there is a request (a bad request line, a head too large or too late) gets the
+/// gateway's own answer, log line and count, where Kestrel itself would send an empty body. Kestrel tells of each refusal
+/// before it answers, and leaves alone an answer that has begun.
 /// </summary>
-internal sealed class Refusals(Action<HttpContext>? refused, TimeProvider time) : DiagnosticSource
+internal sealed class Refusals(RequestDelegate refuse, TimeProvider time) : DiagnosticSource
 {
     private const string BadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
 
@@ -28,48 +28,36 @@ internal sealed class Refusals(Action<HttpContext>? refused, TimeProvider time) 
         }
     }
 
-    private void Answer(IFeatureCollection features, IHttpResponseFeature response, BadHttpRequestException error)
+    private void Answer(IFeatureCollection kestrel, IHttpResponseFeature response, BadHttpRequestException error)
     {
-        var row = FailureTable.Of(FailureOf(error.StatusCode));
-        var context = new DefaultHttpContext(features);
+        var client = kestrel.Get<ClientConnection>();
         var exchange = new Exchange
         {
             Started = time.GetTimestamp(),
-            PeerAddress = features.Get<ClientConnection>()?.PeerAddress ?? "",
-            Path = features.Get<IHttpRequestFeature>()!.RawTarget ?? "",
-            TraceId = ActivityTraceId.CreateRandom().ToHexString(),
-            Failure = row.Failure,
-            FailureReason = error.Message,
-        };
-        exchange.ClientAddress = exchange.PeerAddress;
-        exchange.RequestId = exchange.TraceId;
-        features.Set(exchange);
-
-        // A stream of HTTP/2 has no pipe of its own here: its client gets the status alone.
-        if (features.Get<ClientConnection>() is { IsHttp2: false }
-            && features.Get<IConnectionTransportFeature>()?.Transport.Output is { } output)
-        {
-            var body = Pipeline.Answer.Problem(row, null, exchange.TraceId);
+            PeerAddress = client?.PeerAddress ?? "",
+            Path = kestrel.Get<IHttpRequestFeature>()!.RawTarget ?? "",
+            Failure = FailureOf(error.StatusCode),
+            // Without its log at a low level, Kestrel quotes nothing: "Invalid request line: ''".
+            FailureReason = error.Message.Replace(": ''", "."),
             // Kestrel has put the methods it would take here.
-            var allow = response.Headers.Allow;
-            response.Headers.Clear();
-            response.StatusCode = row.Status;
-            response.Headers.Allow = allow;
-            response.Headers.ContentType = "application/problem+json";
-            response.Headers.CacheControl = "no-store";
-            response.Headers["X-Request-Id"] = exchange.RequestId;
+            Allow = response.Headers.Allow,
+        };
+        // The response's own writer doesn't exist before the request does, so the body is caught here.
+        using var body = new MemoryStream();
+        var features = new FeatureCollection(kestrel);
+        features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));
+        features.Set(exchange);
+        var answered = refuse(new DefaultHttpContext(features));
+        Debug.Assert(answered.IsCompletedSuccessfully, "A refusal waits for nothing.");
+
+        // A stream of HTTP/2 has no pipe of its own yet: its client gets the status alone, from Kestrel.
+        if (answered.IsCompletedSuccessfully && client is { IsHttp2: false } && kestrel.Get<IConnectionTransportFeature>() is { } connection)
+        {
             response.Headers.Connection = "close";
-            response.Headers.ContentLength = body.WrittenCount;
-            var head = features.Get<IHttpResponseBodyFeature>()!.StartAsync();
-            Debug.Assert(head.IsCompletedSuccessfully);
-            if (!HttpMethods.IsHead(context.Request.Method ?? ""))
-            {
-                // The response's own writer doesn't exist before the request does; the head has gone to this pipe, too.
-                output.Write(body.WrittenSpan);
-                exchange.BytesSent = body.WrittenCount;
-            }
+            var begun = kestrel.Get<IHttpResponseBodyFeature>()!.StartAsync();
+            Debug.Assert(begun.IsCompletedSuccessfully, "The head goes into the connection's pipe, which has room for it.");
+            connection.Transport.Output.Write(body.GetBuffer().AsSpan(0, (int)body.Length));
         }
-        refused?.Invoke(context);
     }
 
     private static Failure FailureOf(int status) => status switch

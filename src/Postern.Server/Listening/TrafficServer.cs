@@ -1,17 +1,23 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Listening;
 
 /// <summary>Every listener of the gateway, as one.</summary>
 /// <param name="listen">The addresses and their bounds.</param>
-/// <param name="handle">Answers a request; finds an <see cref="Pipeline.Exchange"/> among its features, reset.</param>
+/// <param name="handle">Answers a request; finds an <see cref="Exchange"/> among its features, reset.</param>
 /// <param name="loggers">For what Kestrel has to say.</param>
 /// <param name="time">The clock.</param>
-/// <param name="refused">Told of each request that was refused before it was one, with its exchange; never waits.</param>
+/// <param name="refuse">Answers what was refused before it was a request, as its exchange's failure says, without waiting for
+/// anything; by default from the failure table.</param>
+/// <param name="metrics">Where connections are counted.</param>
 internal sealed class TrafficServer(
-    IReadOnlyList<ListenOptions> listen, RequestDelegate handle, ILoggerFactory loggers, TimeProvider time, Action<HttpContext>? refused = null)
+    IReadOnlyList<ListenOptions> listen, RequestDelegate handle, ILoggerFactory loggers, TimeProvider time,
+    RequestDelegate? refuse = null, MetricRegistry? metrics = null)
     : IAsyncDisposable
 {
     private readonly List<Listener> listeners = [];
@@ -22,9 +28,6 @@ internal sealed class TrafficServer(
     /// <summary>Connections open now.</summary>
     public int Connections => listeners.Sum(l => l.Connections);
 
-    /// <summary>Connections closed at once, because there were too many.</summary>
-    public long TurnedAway => listeners.Sum(l => l.TurnedAway);
-
     /// <summary>Opens every listener, or none.</summary>
     /// <exception cref="ListenException">An address can't be listened on.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
@@ -33,7 +36,7 @@ internal sealed class TrafficServer(
         {
             foreach (var options in listen)
             {
-                var listener = new Listener(options, handle, refused, loggers, time);
+                var listener = new Listener(options, handle, refuse ?? Refuse, metrics ?? new MetricRegistry(), loggers, time);
                 listeners.Add(listener);
                 await listener.StartAsync(cancellationToken);
             }
@@ -41,12 +44,13 @@ internal sealed class TrafficServer(
         catch
         {
             await DisposeAsync();
+            listeners.Clear();
             throw;
         }
     }
 
-    /// <inheritdoc cref="Listener.WindDown"/>
-    public void WindDown() => listeners.ForEach(l => l.WindDown());
+    /// <summary>From now on every answer tells its client that the connection closes; idle ones stay open.</summary>
+    public void WindDown() => listeners.ForEach(l => l.WindingDown = true);
 
     /// <inheritdoc cref="Listener.CloseSocketsAsync"/>
     public Task CloseSocketsAsync() => Task.WhenAll(listeners.Select(l => l.CloseSocketsAsync()));
@@ -60,10 +64,16 @@ internal sealed class TrafficServer(
     /// <summary>Cuts what is left.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var listener in listeners)
+        foreach (var listener in listeners.ToArray())
         {
             await listener.DisposeAsync();
         }
-        listeners.Clear();
+    }
+
+    private static Task Refuse(HttpContext context)
+    {
+        var exchange = Exchange.Of(context);
+        exchange.TraceId = exchange.RequestId = ActivityTraceId.CreateRandom().ToHexString();
+        return Answer.FailAsync(context, exchange.Failure, reason: exchange.FailureReason);
     }
 }

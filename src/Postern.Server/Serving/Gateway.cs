@@ -1,8 +1,8 @@
-using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Serving;
 
@@ -29,10 +29,10 @@ internal sealed record Gateway
     /// <summary>Answers a request.</summary>
     public required RequestDelegate Handle { get; init; }
 
-    /// <summary>Told of each request that a listener refused before it was one, with its exchange; null where nobody wants to know.</summary>
-    public Action<HttpContext>? Refused { get; init; }
+    /// <summary>Answers what a listener refused before it was a request, as its exchange's failure says.</summary>
+    public required RequestDelegate Refuse { get; init; }
 
-    public required Action<IBufferWriter<byte>> WriteMetrics { get; init; }
+    public required MetricRegistry Metrics { get; init; }
 
     public required Action<Utf8JsonWriter> WriteConfig { get; init; }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
-using Postern.Pipeline.Telemetry;
 using Postern.Runtime;
 
 namespace Postern.Server.Serving;
@@ -27,14 +26,15 @@ internal static class OpenedGateway
         return (new Gateway
         {
             Listen = options.Listen ?? [new ListenOptions { Url = "http://127.0.0.1:8080" }],
-            Admin = options.Admin ?? new AdminOptions(),
+            Admin = config.Root.Off.Contains("admin") ? null : options.Admin ?? new AdminOptions(),
             Drain = options.Drain ?? new DrainOptions(),
             Config = config,
             Files = config.Files,
             Gates = config.Gates.Count,
             Routes = config.Gates.Sum(g => g.Routes.Count),
             Handle = runtime.HandleAsync,
-            WriteMetrics = text => PrometheusText.Write(runtime.Metrics, text),
+            Refuse = context => runtime.Snapshot.Unmatched(context),
+            Metrics = runtime.Metrics,
             WriteConfig = json => WriteConfig(json, runtime),
             Reload = runtime.Reload,
             StopAsync = async () =>

@@ -54,13 +54,13 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
     /// <summary>Everything between opening the listeners and the end of the drain.</summary>
     internal async Task<int> ServeAsync(Gateway gateway, Task stopping, ILoggerFactory loggers, ILogger logger, Action<IReadOnlyList<string>>? started = null)
     {
-        await using var traffic = new TrafficServer(gateway.Listen, gateway.Handle, loggers, time, gateway.Refused);
+        await using var traffic = new TrafficServer(gateway.Listen, gateway.Handle, loggers, time, gateway.Refuse, gateway.Metrics);
         var drain = new Drain(traffic, gateway.Drain, time);
         await traffic.StartAsync();
         await using var admin = gateway.Admin is null ? null : new AdminServer(gateway.Admin, new AdminSource
         {
             NotReady = () => drain.Began ? "draining" : null,
-            WriteMetrics = gateway.WriteMetrics,
+            Metrics = gateway.Metrics,
             WriteConfig = gateway.WriteConfig,
             // Reading and compiling takes its time, which is not an I/O thread's.
             ReloadAsync = () => Task.Run(gateway.Reload),

@@ -58,5 +58,5 @@ public sealed class RouteConfig
     public WhenOptions? When { get; set; }
 
     /// <summary>What was written, by feature.</summary>
-    public SectionSet Sections { get; } = new();
+    public SectionSet Sections { get; init; } = new();
 }

@@ -3,24 +3,21 @@ namespace Postern.Config;
 /// <summary>Finds the word that was probably meant.</summary>
 internal static class Nearest
 {
+    /// <summary>A word this long is no slip of another.</summary>
+    private const int Long = 64;
+
     /// <summary>The candidate that takes the fewest slips (a letter too many, too few, wrong, or two swapped) to become
-    /// <paramref name="word"/>; null if it would take more than half the word. Case counts for less than a slip.</summary>
-    public static string? Of(string word, IEnumerable<string> candidates)
+    /// <paramref name="word"/>; null if it would take so many that something else was meant.</summary>
+    public static string? Of(string word, IEnumerable<string> candidates) =>
+        Closest(word, candidates) is (var near, true) ? near : null;
+
+    /// <summary>The candidate with the fewest slips, however many, and whether it is likely to be what was meant.</summary>
+    public static (string? Word, bool Likely) Closest(string word, IEnumerable<string> candidates)
     {
-        string? best = null;
-        var least = double.MaxValue;
+        var (best, least) = ((string?)null, double.MaxValue);
         foreach (var candidate in candidates)
         {
-            var allowed = (Math.Max(word.Length, candidate.Length) + 1) / 2;
-            if (word.Length > 64 || Math.Abs(word.Length - candidate.Length) > allowed)
-            {
-                continue;
-            }
-            double slips = Slips(word.ToLowerInvariant(), candidate.ToLowerInvariant());
-            if (slips > allowed)
-            {
-                continue;
-            }
+            double slips = word.Length > Long ? Long : Slips(word.ToLowerInvariant(), candidate.ToLowerInvariant());
             if (candidate.StartsWith(word, StringComparison.OrdinalIgnoreCase) || word.StartsWith(candidate, StringComparison.OrdinalIgnoreCase))
             {
                 slips -= 0.5;
@@ -30,7 +27,7 @@ internal static class Nearest
                 (best, least) = (candidate, slips);
             }
         }
-        return best;
+        return (best, best is not null && least <= 1 + (Math.Max(word.Length, best.Length) / 4));
     }
 
     /// <summary><c>; did you mean 'x'?</c>, or nothing.</summary>

@@ -11,8 +11,11 @@ internal sealed partial class Redaction
     /// <summary>What stands in a secret's place.</summary>
     public const string Mark = "(secret)";
 
-    /// <summary>A text shorter than this is taken out only where it was written: elsewhere it may be any word.</summary>
+    /// <summary>A text shorter than this may be any word of a message, so it is taken out only where it was written,</summary>
     private const int Telling = 6;
+
+    /// <summary>and one shorter than this only where the message quotes it.</summary>
+    private const int TellingAtItsPlace = 3;
 
     private readonly HashSet<string> secrets = [];
 
@@ -24,7 +27,7 @@ internal sealed partial class Redaction
         {
             return message;
         }
-        foreach (var secret in secrets.Where(s => s.Length >= Telling).OrderByDescending(s => s.Length))
+        foreach (var secret in secrets.Where(s => s.Length >= (at.Secret ? TellingAtItsPlace : Telling)).OrderByDescending(s => s.Length))
         {
             message = message.Replace(secret, Mark, StringComparison.OrdinalIgnoreCase);
         }

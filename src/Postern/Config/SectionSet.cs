@@ -24,17 +24,6 @@ public sealed class SectionSet
     /// <summary>Every record that something was written into.</summary>
     internal IEnumerable<Options> All => records.Values;
 
-    /// <summary>Becomes what another set is.</summary>
-    internal void Take(SectionSet other)
-    {
-        Origin = other.Origin;
-        off.UnionWith(other.off);
-        foreach (var record in other.All)
-        {
-            Put(record);
-        }
-    }
-
     internal void Put(Options record) => records[record.GetType()] = record;
 
     internal Options? Find(Type type) => records.GetValueOrDefault(type);

@@ -104,16 +104,24 @@ internal static class Validation
     private static void InRange(Options record, Sections.Property property, string key, object value, Check check)
     {
         var range = property.Range ?? (value is TimeSpan ? new RangeAttribute("0", Scalars.Format(TimeSpan.FromHours(596))) : null);
-        if (range is null || value is not IComparable number)
+        if (range is null || Number(value) is not { } number)
         {
             return;
         }
-        var (least, most) = (Scalars.Parse(value.GetType(), range.From), Scalars.Parse(value.GetType(), range.To));
-        var (tooLow, tooHigh) = (number.CompareTo(least) < 0, number.CompareTo(most) > 0);
+        var (tooLow, tooHigh) = (number < Number(Scalars.Parse(value.GetType(), range.From)), number > Number(Scalars.Parse(value.GetType(), range.To)));
         if (tooLow || tooHigh)
         {
             var got = record.Origin?.At(key).Text ?? Scalars.Format(value);
             check.Error(record, key, $"must be between {range.From} and {range.To}, got {got}; write {(tooLow ? $"{range.From} or more" : $"{range.To} or less")}");
         }
     }
+
+    private static long? Number(object? value) => value switch
+    {
+        int i => i,
+        long l => l,
+        TimeSpan duration => duration.Ticks,
+        ByteSize size => size.Bytes,
+        _ => null,
+    };
 }

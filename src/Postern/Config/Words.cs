@@ -33,7 +33,7 @@ internal static class Words
         type = Bare(type);
         if (ListOf(type) is { } entry)
         {
-            return oneOrMany ? $"{Of(entry)} or a list of them" : "a list";
+            return oneOrMany ? $"{Of(entry).Replace(" or ", ", ")} or a list of them" : "a list";
         }
         if (IsRecord(type))
         {
@@ -49,44 +49,5 @@ internal static class Words
             _ when type.IsEnum => "one of " + string.Join(", ", Choices(type)),
             _ => "a mapping",
         };
-    }
-
-    /// <summary>What to write instead of <paramref name="got"/>, if that can be told.</summary>
-    public static string? Fix(Type type, string got)
-    {
-        type = Bare(type);
-        var tight = got.Replace(" ", "").Replace("_", "");
-        if (type == typeof(TimeSpan))
-        {
-            var spelled = tight.ToLowerInvariant();
-            foreach (var (word, unit) in new[] { ("milliseconds", "ms"), ("msec", "ms"), ("seconds", "s"), ("secs", "s"), ("sec", "s"), ("minutes", "m"), ("mins", "m"), ("min", "m"), ("hours", "h"), ("hour", "h") })
-            {
-                spelled = spelled.EndsWith(word, StringComparison.Ordinal) ? spelled[..^word.Length] + unit : spelled;
-            }
-            return Scalars.TryNumber(got, out _) ? $"write {got}s or {got}ms"
-                : Scalars.TryDuration(spelled, out _) ? $"write {spelled}" : "write 3s or 250ms";
-        }
-        if (type == typeof(ByteSize))
-        {
-            var number = tight.TrimEnd('b', 'B', 'i', 'I', 'k', 'K', 'm', 'M', 'g', 'G');
-            var unit = tight[number.Length..].ToUpperInvariant().Replace("I", "");
-            unit = unit.Length is 0 or 2 || unit == "B" ? unit : unit + "B";
-            return Scalars.TryNumber(got, out _) ? $"write {got}B, {got}KB or {got}MB"
-                : ByteSize.TryParse(number + unit, out _) ? $"write {number}{unit}" : "write 64KB or 10MB";
-        }
-        if (type == typeof(bool))
-        {
-            return got.ToLowerInvariant() switch
-            {
-                "yes" or "on" or "y" or "1" or "true" => "write true",
-                "no" or "off" or "n" or "0" or "false" => "write false",
-                _ => null,
-            };
-        }
-        if (type == typeof(int) || type == typeof(long))
-        {
-            return tight.Length > 0 && tight.All(char.IsAsciiDigit) ? tight.Length < 10 ? $"write {tight}" : "it is too large" : null;
-        }
-        return type.IsEnum && Nearest.Of(got, Choices(type)) is { } near ? $"did you mean '{near}'?" : null;
     }
 }

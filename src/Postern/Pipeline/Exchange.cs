@@ -84,6 +84,15 @@ public sealed class Exchange
     /// <summary>Reused for the fields of the request's only call.</summary>
     internal FieldList CallFields { get; } = new();
 
+    /// <summary>
+    /// Cancelled when the client's connection has ended, where a connection carries one request at a time; else none, and the
+    /// request's own token says so. The connection's costs nothing per request.
+    /// </summary>
+    internal CancellationToken ConnectionClosed { get; set; }
+
+    /// <summary>Cancelled when the client is gone.</summary>
+    internal CancellationToken ClientGone(HttpContext context) => ConnectionClosed.CanBeCanceled ? ConnectionClosed : context.RequestAborted;
+
     /// <summary>The exchange of a request that the gateway handles.</summary>
     public static Exchange Of(HttpContext context) => context.Features.Get<Exchange>()!;
 

@@ -1,4 +1,6 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
 
 namespace Postern.Pipeline;
@@ -29,6 +31,9 @@ public sealed class RouteScope
 
     /// <summary>What outlives a reload.</summary>
     public StatePool State { get; }
+
+    /// <summary>The gateway's own log, for what an operator must know; never for what each request does.</summary>
+    public ILogger Logger { get; internal init; } = NullLogger.Instance;
 
     /// <summary>The route's template.</summary>
     internal Wire.PathTemplate Template { get; }

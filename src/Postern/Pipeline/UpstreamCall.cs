@@ -20,7 +20,7 @@ public sealed class UpstreamCall : HttpRequestMessage
     public string? Host { get; set; }
 
     /// <summary>End-to-end fields. Framing, <c>Host</c>, <c>Connection</c> and <c>Expect</c> are not among them.</summary>
-    public FieldList Fields { get; init; } = new();
+    public FieldList Fields { get => field ??= new(); init; }
 
     /// <summary>The body to send, or null for none. Whoever sends it reads it to the end or leaves it; the owner completes it.</summary>
     public PipeReader? Body { get; set; }

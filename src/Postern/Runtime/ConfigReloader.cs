@@ -1,3 +1,5 @@
+using Postern.Config.Yaml;
+
 namespace Postern.Runtime;
 
 /// <summary>
@@ -35,7 +37,7 @@ internal sealed class ConfigReloader : IAsyncDisposable
             while (await timer.WaitForNextTickAsync(stopped.Token))
             {
                 var taken = runtime.Loaded.Texts;
-                var now = taken.Keys.ToDictionary(f => f, Read);
+                var now = taken.Keys.ToDictionary(f => f, ConfigFile.Peek);
                 if (Same(now, taken))
                 {
                     seen = null;
@@ -58,17 +60,4 @@ internal sealed class ConfigReloader : IAsyncDisposable
 
     private static bool Same(IReadOnlyDictionary<string, string> a, IReadOnlyDictionary<string, string> b) =>
         a.Count == b.Count && a.All(f => b.TryGetValue(f.Key, out var text) && text == f.Value);
-
-    /// <summary>A file that can't be read at the moment reads as empty, which is a change like any other.</summary>
-    private static string Read(string file)
-    {
-        try
-        {
-            return File.ReadAllText(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Upstreams;
@@ -9,7 +10,7 @@ namespace Postern.Runtime;
 /// Turns a configuration into a snapshot. Opens nothing and starts nothing, so that <c>postern check</c> runs this very
 /// code. Each gate compiles on its own: one with an error keeps what it last ran, the others take the new.
 /// </summary>
-internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePool state, TimeProvider time, GatewaySnapshot? last)
+internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePool state, TimeProvider time, ILogger logger, GatewaySnapshot? last)
 {
     private readonly Dictionary<string, UpstreamHandle> upstreams = [];
     private readonly Dictionary<string, HashSet<(string, string)>> upstreamState = [];
@@ -77,7 +78,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             check.Warn(gate.Sections.Origin.At("routes"), "no routes, so every request gets 404; add one");
         }
         var previous = last?.Gates.FirstOrDefault(g => g.Config.Name == gate.Name);
-        var text = ConfigText.Render(gate);
+        var text = ConfigText.Fingerprint(gate);
         var same = previous?.Text == text;
         return new GateSnapshot(gate, host, prefix, table, used)
         {
@@ -130,5 +131,8 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     {
         used.Add(name);
         return upstreams.GetValueOrDefault(name);
-    });
+    })
+    {
+        Logger = logger,
+    };
 }

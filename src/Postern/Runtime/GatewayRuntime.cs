@@ -46,7 +46,7 @@ internal sealed partial class GatewayRuntime : IDisposable
     {
         var loaded = source();
         var state = new StatePool();
-        var compiled = new GatewayCompiler(loaded.Config, loaded.Check, state, time, last: null).Compile();
+        var compiled = new GatewayCompiler(loaded.Config, loaded.Check, state, time, logger, last: null).Compile();
         var problems = loaded.Check.Problems;
         if (compiled is null || problems.Any(p => !p.IsWarning))
         {
@@ -55,6 +55,7 @@ internal sealed partial class GatewayRuntime : IDisposable
         }
         var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time) { Metrics = MetricRegistry.Of(state) };
         state.Commit();
+        ProcessMetrics.Register(runtime.Metrics);
         runtime.Report();
         return (runtime, problems);
     }
@@ -94,7 +95,7 @@ internal sealed partial class GatewayRuntime : IDisposable
         {
             var loaded = Loaded = source();
             var before = snapshot;
-            var compiled = new GatewayCompiler(loaded.Config, loaded.Check, State, time, before).Compile();
+            var compiled = new GatewayCompiler(loaded.Config, loaded.Check, State, time, logger, before).Compile();
             var problems = loaded.Check.Problems;
             var errors = problems.Where(p => !p.IsWarning).ToList();
             Metrics.Counter("postern_reloads_total", "Reloads by what became of them.",

@@ -39,7 +39,7 @@ internal static class RouteCompiler
 
     /// <summary>The chain of requests that no route answers: observed like any other, then refused.</summary>
     public static RequestDelegate Unmatched(RouteScope scope) =>
-        Features.Edge[0].Stage!.Compile(scope, static context => Answer.FailAsync(context, Exchange.Of(context).Failure, Exchange.Of(context).FailureReason));
+        Features.Edge[0].Stage!.Compile(scope, static context => Answer.FailAsync(context, Exchange.Of(context).Failure, Exchange.Of(context).FailureReason, Exchange.Of(context).FailureReason));
 
     private static RequestDelegate? Backend(RouteScope scope)
     {

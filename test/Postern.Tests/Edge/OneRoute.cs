@@ -1,6 +1,8 @@
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Primitives;
 using Postern.Config;
 using Postern.Pipeline;
@@ -26,7 +28,9 @@ internal sealed class OneRoute
 
     public StatePool State { get; } = new();
 
-    public RouteScope Scope() => new(Config, Gate, Route, State, new Check(), _ => null);
+    public ILogger Logger { get; set; } = NullLogger.Instance;
+
+    public RouteScope Scope() => new(Config, Gate, Route, State, new Check(), _ => null) { Logger = Logger };
 
     public RequestDelegate Compile(IStage stage, RequestDelegate next) => stage.Compile(Scope(), next);
 

@@ -150,12 +150,33 @@ internal sealed class ScriptedConnection(Socket socket)
     public async Task<string> ReadRequestAsync()
     {
         var head = await ReadHeadAsync();
+<<<<<<< HEAD
         if (head.Contains("Transfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
         {
             return head + await ReadUntilAsync("0\r\n") + await ReadUntilAsync("\r\n");
         }
         var at = head.IndexOf("Content-Length: ", StringComparison.OrdinalIgnoreCase);
         return at < 0 ? head : head + await ReadAsync(int.Parse(head.AsSpan(at + 16, head.IndexOf('\r', at) - at - 16)));
+=======
+        return head + await ReadBodyAsync(head);
+    }
+
+    /// <summary>The body that belongs to that head, as it came.</summary>
+    public async Task<string> ReadBodyAsync(string head)
+    {
+        if (head.Contains("Transfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
+        {
+            var end = await ReadUntilAsync("0\r\n");
+            while (!end.EndsWith("\n0\r\n", StringComparison.Ordinal) && end.Length != 3 && end.Length > 0)
+            {
+                var more = await ReadUntilAsync("0\r\n");
+                end = more.Length == 0 ? "" : end + more;
+            }
+            return end + await ReadUntilAsync("\r\n");
+        }
+        var at = head.IndexOf("Content-Length: ", StringComparison.OrdinalIgnoreCase);
+        return at < 0 ? "" : await ReadAsync(int.Parse(head.AsSpan(at + 16, head.IndexOf('\r', at) - at - 16)));
+>>>>>>> origin/main
     }
 
     /// <summary>Reads and forgets up to so many bytes; how many came.</summary>

@@ -19,7 +19,7 @@ internal sealed class ProxyRoute(
         try
         {
             // 2. Send it through the upstream's chain; the head of the answer comes back.
-            reply = (UpstreamReply)await target.Upstream.Chain.SendAsync(call, context.RequestAborted);
+            reply = (UpstreamReply)await target.Upstream.Chain.SendAsync(call, exchange.ClientGone(context));
             exchange.Destination = call.DestinationName;
 
             // 3. Relay the answer, or two streams where the upstream agreed to another protocol.
@@ -81,7 +81,7 @@ internal sealed class ProxyRoute(
     /// <summary>Whose fault it was decides what the client reads.</summary>
     private static Task FailAsync(HttpContext context, Exchange exchange, Exception e)
     {
-        if (context.RequestAborted.IsCancellationRequested)
+        if (exchange.ClientGone(context).IsCancellationRequested)
         {
             return Answer.FailAsync(context, Failure.ClientGone);
         }

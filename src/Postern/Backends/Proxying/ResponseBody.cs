@@ -9,12 +9,12 @@ namespace Postern.Backends.Proxying;
 
 /// <summary>
 /// Streams a body to the client. Bytes are flushed exactly when the upstream has no more ready: a small answer leaves in
-/// one packet with its head, an event stream leaves event by event, and a large body never waits for the whole. A fast
-/// upstream always has more ready, so that what a slow client has not taken yet is bounded besides.
+/// one packet with its head, an event stream leaves event by event, and a large body never waits for the whole.
 /// </summary>
 internal static class ResponseBody
 {
-    private const int MaxUnflushed = 64 * 1024;
+    /// <summary>An upstream that is always ahead never lets the loop wait; this is as far as it may get.</summary>
+    private const int MostUnflushed = 64 * 1024;
 
     public static async Task RelayAsync(HttpContext context, Exchange exchange, UpstreamReply reply)
     {
@@ -25,12 +25,13 @@ internal static class ResponseBody
         {
             context.Response.Headers.TransferEncoding = "chunked";
         }
-        for (var unflushed = 0; ;)
+        var unflushed = 0;
+        while (true)
         {
             var next = reply.ReadAsync();
-            if (!next.IsCompleted || unflushed >= MaxUnflushed)
+            if (!next.IsCompleted || unflushed >= MostUnflushed)
             {
-                await FlushAsync(context, writer);
+                await FlushAsync(writer);
                 unflushed = 0;
             }
             ReadOnlyMemory<byte> piece;
@@ -41,7 +42,7 @@ internal static class ResponseBody
             catch (UpstreamException)
             {
                 // What is written but not flushed would be taken for the body of the error answer.
-                await FlushAsync(context, writer);
+                await FlushAsync(writer);
                 throw;
             }
             if (piece.IsEmpty)
@@ -66,7 +67,7 @@ internal static class ResponseBody
         // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
         if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
         {
-            await FlushAsync(context, writer);
+            await FlushAsync(writer);
         }
         else if (reply.Trailers is { } trailers && context.Features.Get<IHttpResponseTrailersFeature>() is { } feature)
         {
@@ -77,9 +78,9 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask FlushAsync(HttpContext context, PipeWriter writer)
+    private static async ValueTask FlushAsync(PipeWriter writer)
     {
-        var flushed = await writer.FlushAsync(context.RequestAborted);
+        var flushed = await writer.FlushAsync();
         if (flushed.IsCompleted)
         {
             throw new OperationCanceledException();

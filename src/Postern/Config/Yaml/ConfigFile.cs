@@ -3,12 +3,16 @@ namespace Postern.Config.Yaml;
 /// <summary>What came of reading a configuration.</summary>
 /// <param name="Config">What was written, as far as it could be read; a gate whose file is broken is there without routes.</param>
 /// <param name="Check">Everything found wrong.</param>
-/// <param name="Texts">Every file that was read (main file, includes, files of secrets) by path, with its text: to see what changed, compare.</param>
+/// <param name="Texts">Every file that was read (main file, includes, files of secrets) by path, as <see cref="ConfigFile.Peek"/> gives it: to
+/// see what changed, compare. One that couldn't be read is among them, so that its coming is a change too.</param>
 internal sealed record LoadedConfig(GatewayConfig Config, Check Check, IReadOnlyDictionary<string, string> Texts);
 
 /// <summary>A configuration from YAML: read, bound to the options records, and checked by what those say of themselves.</summary>
 internal static class ConfigFile
 {
+    /// <summary>What there is of a file now: its text, or a mark where it can't be read.</summary>
+    public static string Peek(string path) => Sources.Peek(path);
+
     /// <summary>Reads <paramref name="path"/> and all that it includes. Paths in messages begin as <paramref name="path"/> was typed.</summary>
     public static LoadedConfig Load(string path, Grammar grammar, Func<string, string>? read = null, Func<string, string?>? environment = null)
     {

@@ -14,7 +14,8 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         var (text, problem) = sources.Read(path, Sources.MaxFile);
         if (problem is not null)
         {
-            check.Error(new Origin(path, 0, 0, ""), $"can't be read: {problem}; check the path");
+            var here = problem.StartsWith("no such file", StringComparison.Ordinal) ? "no such file; check the path or make one" : problem;
+            check.Error(new Origin(path, 0, 0, ""), $"can't be read: {here}");
             return;
         }
         Parse(path, text!, "the file is empty; begin it with version: 1", bind);
@@ -38,7 +39,7 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         var (text, problem) = sources.Read(path, Sources.MaxFile);
         if (problem is not null)
         {
-            check.Break(at, $"can't read '{path}': {problem}; check the path, which begins at the directory of this file");
+            check.Break(at, $"can't read '{path}': {problem}");
             return;
         }
         check.Reading(path);

@@ -10,7 +10,7 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
     public void Main(Node node, GatewayConfig config)
     {
         var at = new Origin(node.File, node.Line, node.Column, "");
-        if (Mapping(node, at, "the main file is a mapping; begin it with version: 1") is not { } root)
+        if (Mapping(node, at, "begin the file with version: 1") is not { } root)
         {
             return;
         }
@@ -37,7 +37,7 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
         upstream.Sections.Origin = at;
         config.Upstreams.Add(upstream);
         var url = at is { Secret: false, Text: { } text } && text.StartsWith("http", StringComparison.Ordinal) ? $"{{ url: {text} }}" : "{ url: http://10.0.0.5:5001 }";
-        if (Mapping(node, at, $"an upstream is a mapping; write {name}: {url}") is { } mapping)
+        if (Mapping(node, at, $"write {name}: {url}") is { } mapping)
         {
             Fill(upstream.Sections, Place.Upstream, grammar.Upstream, mapping, at, keys.Upstream, (_, _) => false);
         }
@@ -56,7 +56,9 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
     {
         gate.Sections.Origin = at;
         gate.Own = new GateOptions { Origin = at };
-        if (Mapping(node, at, "a gate is a mapping; write its match and routes, or include: FILE") is not { } mapping)
+        var fix = node is ScalarNode { Text: var file } && (file.EndsWith(".yaml", StringComparison.Ordinal) || file.EndsWith(".yml", StringComparison.Ordinal))
+            ? $"write {gate.Name}: {{ include: {file} }}" : "write its match and routes, or include: FILE";
+        if (Mapping(node, at, fix) is not { } mapping)
         {
             return;
         }
@@ -123,7 +125,7 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
         for (var i = 0; i < list.Items.Count; i++)
         {
             var place = values.Place(at, $"[{i}]", list.Items[i]);
-            if (Mapping(list.Items[i], place, "a route is a mapping; write '- get: /path' and what answers it") is { } mapping)
+            if (Mapping(list.Items[i], place, list.Items[i] is ScalarNode { Text: ['/', ..] path } ? $"write '- get: {path}' and what answers it" : "write '- get: /path' and what answers it") is { } mapping)
             {
                 Route(gate, mapping, place);
             }
@@ -155,15 +157,14 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
         }
         else if (methods.Count == 1 && own[methods[0]] is string template)
         {
-            gate.Routes.Add(Written(methods[0], template, (WhenOptions?)own.GetValueOrDefault("when"), sections));
+            gate.Routes.Add(new RouteConfig
+            {
+                Method = methods[0] == "any" ? "*" : methods[0].ToUpperInvariant(),
+                Template = template,
+                When = (WhenOptions?)own.GetValueOrDefault("when"),
+                Sections = sections,
+            });
         }
-    }
-
-    private static RouteConfig Written(string method, string template, WhenOptions? when, SectionSet sections)
-    {
-        var route = new RouteConfig { Method = method == "any" ? "*" : method.ToUpperInvariant(), Template = template, When = when };
-        route.Sections.Take(sections);
-        return route;
     }
 
     /// <summary>Hands each key of a shared mapping to the record that owns it; <paramref name="own"/> takes those of the place itself.</summary>
@@ -259,7 +260,8 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
     {
         if (node is not MappingNode && !at.Broken)
         {
-            check.Break(at, $"a mapping is needed, got {(at.Text is null && node is ScalarNode { IsNull: false } s ? $"'{s.Text}'" : ValueBinder.Got(node, at))}; {fix}");
+            var got = at.Text is null && node is ScalarNode { IsNull: false } ? "a text" : ValueBinder.Got(node, at);
+            check.Break(at, $"a mapping is needed, got {got}; {(ValueBinder.LacksSpace(node) ? ValueBinder.Space : fix)}");
         }
         return node as MappingNode;
     }

@@ -59,7 +59,7 @@ internal sealed class Substitution(Check check, Sources sources, Func<string, st
         if (reference.StartsWith("file:", StringComparison.Ordinal) && reference.Length > 5)
         {
             var (text, problem) = sources.Read(Path.Combine(directory, reference[5..]), Sources.MaxSecret);
-            return problem is not null ? (null, $"can't read the file {reference[5..]}: {problem}; check the path")
+            return problem is not null ? (null, $"can't read the file {reference[5..]}: {problem}")
                 : text!.TrimEnd('\r', '\n') is { Length: > 0 } value ? (value, null)
                 : (null, $"the file {reference[5..]} is empty; write the secret into it");
         }

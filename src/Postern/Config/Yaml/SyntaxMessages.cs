@@ -9,7 +9,8 @@ internal static partial class SyntaxMessages
     public static SyntaxProblem Of(string[] lines, int line, int column, string kind)
     {
         line = Math.Clamp(line, 1, lines.Length);
-        if (SyntaxSuspect.Find(lines, line + 1) is { } suspect)
+        // Of a tab the library only says where the mapping began that it stands in.
+        if (SyntaxSuspect.Find(lines, kind.Contains("tab") ? lines.Length : line + 1) is { } suspect)
         {
             return suspect;
         }
@@ -21,9 +22,11 @@ internal static partial class SyntaxMessages
             _ when kind.Contains("multiline plain scalar") || kind.Contains("could not find expected ':'") => Alone(lines, line, kind),
             _ when kind.Contains("invalid mapping") => text.AsSpan(0, Math.Min(column, text.Length)).Contains(": ", StringComparison.Ordinal)
                 ? SecondColon(text, line, column) : Deeper(lines, line, first),
+            _ when kind.Contains("expected key") && column <= first && !text.Contains(':') && Column(lines[Above(lines, line) - 1]) >= first => Alone(lines, line, kind),
             _ when kind.Contains("expected key") && column <= first => Indentation(lines, line, first),
             _ when kind.Contains("'-' indicator") && column <= first => new(line, first, "a key among the entries of a list; begin it with '-', or indent it as the line it belongs to"),
             _ when kind.Contains("sequence entries are not allowed") => new(line, column, "a list can't begin behind a key; put '- …' on the next line, or write [a, b]"),
+            _ when kind.Contains("expected ','") => new(line, column, "a ',' is missing between two values here, or the closing bracket; add it, or quote the value if this belongs to it"),
             _ when kind.Contains("node content") || kind.Contains("expected token") => new(line, column, "a value is missing here; write one or remove the ','"),
             _ when kind.Contains("escape") || kind.Contains("hexadecimal") || kind.Contains("surrogates") => new(line, column, "no escape of YAML in double quotes; write \\\\ for a backslash, or use single quotes"),
             _ when kind.Contains("block scalar") => new(line, column, "behind '|' or '>' the text begins on the next line, indented; quote the value if it begins with that sign"),
@@ -46,7 +49,8 @@ internal static partial class SyntaxMessages
     {
         if (name.Length > 0 && char.IsAsciiLetterOrDigit(name[0]))
         {
-            return $"no '&{name}' stands above{Nearest.Hint("*" + name, known.Select(k => "*" + k))}; quote the value if the '*' belongs to it";
+            var hint = Nearest.Hint(name, known);
+            return $"no '&{name}' stands above{(hint.Length > 0 ? hint : "; quote the value if the '*' belongs to it")}";
         }
         return name.StartsWith('*')
             ? "'*' is YAML's sign for an alias; quote the whole value: \"{" + "*" + name + "}\""
@@ -64,9 +68,17 @@ internal static partial class SyntaxMessages
         var word = text.Trim();
         word = word.StartsWith("- ", StringComparison.Ordinal) ? word[2..].Trim() : word;
         var column = text.IndexOf(word, StringComparison.Ordinal) + 1;
+        if (word.StartsWith("//", StringComparison.Ordinal))
+        {
+            return new(line, column, $"a comment begins with '#', got '{Cut(word)}'; write '# {Cut(word.TrimStart('/', ' '))}'");
+        }
+        if (word.StartsWith("<<<<<<<", StringComparison.Ordinal) || word.StartsWith("=======", StringComparison.Ordinal) || word.StartsWith(">>>>>>>", StringComparison.Ordinal))
+        {
+            return new(line, column, $"the mark of a merge that was not resolved, got '{Cut(word)}'; keep one side and remove the marks");
+        }
         if (ColonWithoutSpace().Match(word) is { Success: true } match)
         {
-            return new(line, column + match.Groups[1].Length, $"a space is needed behind ':', got '{Cut(word)}'; write '{Cut($"{match.Groups[1]}: {match.Groups[2]}")}'");
+            return new(line, column + match.Groups[1].Length, $"a space is needed behind ':', got '{Cut(word)}'; write '{Cut($"{match.Groups[1]} {match.Groups[2]}")}'");
         }
         return new(line, column, $"neither a key nor a list entry, got '{Cut(word)}'; write '{Cut(word)}: …' or '- {Cut(word)}'");
     }
@@ -92,7 +104,7 @@ internal static partial class SyntaxMessages
         for (var i = Above(lines, line); i >= 1; i--)
         {
             var text = lines[i - 1];
-            var begins = text.Length - text.TrimStart(' ').Length + 1;
+            var begins = Column(text);
             if (text.AsSpan().Trim() is { IsEmpty: false } content && content[0] != '#' && (columns.Count == 0 || begins < columns[^1]))
             {
                 columns.Add(begins);
@@ -102,6 +114,8 @@ internal static partial class SyntaxMessages
             ? new(line, column, "not a key of the mapping above; look at the dashes and the ':' here and on the line above")
             : new(line, column, $"no line above begins in column {column}; begin in column {string.Join(" or ", columns.Take(4))}");
     }
+
+    private static int Column(string line) => line.Length - line.TrimStart(' ').Length + 1;
 
     private static int Above(string[] lines, int line)
     {

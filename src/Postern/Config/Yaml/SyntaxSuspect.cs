@@ -42,7 +42,7 @@ internal sealed partial class SyntaxSuspect
             Suspect(number, indent, "a tab in the indentation; YAML takes spaces only");
             return;
         }
-        if (quoted is { } q && indent <= Indent(q.Line) && KeyLine().IsMatch(line))
+        if (quoted is { } q && indent <= Indent(q.Line) && (KeyLine().IsMatch(line) || line.AsSpan(indent).StartsWith("- ")))
         {
             Unclosed(q.Quote, q.Line, q.Column);
             return;
@@ -67,7 +67,7 @@ internal sealed partial class SyntaxSuspect
                 at = InQuotes(line, at, q.Quote);
                 if (quoted is null)
                 {
-                    AfterValue(number, line, at, q.Line == number ? q.Column : start, "text behind the closing quote; double a quote that belongs to the text, or use the other kind around it");
+                    AfterValue(number, line, at, q.Line == number ? q.Column : start, "text behind the closing quote; escape the quotes inside of the value, or use the other kind around it");
                 }
                 continue;
             }
@@ -136,7 +136,8 @@ internal sealed partial class SyntaxSuspect
         }
         if (c is '[' or '{')
         {
-            Suspect(number, start, $"'{c}' inside of brackets begins a {(c == '{' ? "mapping" : "list")}, so a value that holds it needs quotes; write \"{Token(line, start)}\"");
+            var token = Token(line, start);
+            Suspect(number, start, $"'{c}' inside of brackets begins a {(c == '{' ? "mapping" : "list")}, so a value that holds it needs quotes; {(token.Contains(' ') ? "quote it, or remove it" : $"write \"{token}\"")}");
             return false;
         }
         if (c is ']' or '}')
@@ -162,7 +163,10 @@ internal sealed partial class SyntaxSuspect
         if (!ends)
         {
             var column = line.Length - rest.Length;
-            var bracket = rest[0] is ']' or '}' ? $"'{rest[0]}' closes nothing; remove it" : $"a value that begins with '{line[start]}' ends where that is closed; quote it whole: \"{Token(line, start)}\"";
+            var token = Token(line, start);
+            var bracket = rest[0] is ']' or '}' ? $"'{rest[0]}' closes nothing; remove it"
+                : token.Contains(' ') ? $"the value that began with '{line[start]}' in column {start + 1} is closed before this; remove this or begin a new line"
+                : $"a value that begins with '{line[start]}' ends where that is closed; quote it whole: \"{token}\"";
             Suspect(number, column, message ?? bracket);
         }
     }

@@ -39,12 +39,14 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         }
         if (node is ScalarNode { IsNull: true })
         {
-            check.Break(at, $"{need} is needed, got nothing; {Words.Fix(type, "") ?? "write one"}, or remove the line");
+            var entry = Words.ListOf(type) ?? type;
+            var fix = Words.IsRecord(entry) ? $"write its keys ({string.Join(", ", Sections.Of(entry).Select(p => p.Key))})" : Fixes.Of(entry, "") ?? "write one";
+            check.Break(at, $"{need} is needed, got nothing; {fix} or remove the line");
             return null;
         }
-        if (Words.ListOf(type) is { } entry)
+        if (Words.ListOf(type) is { } listed)
         {
-            return List(entry, oneOrMany, node, at, need);
+            return List(listed, oneOrMany, node, at, need);
         }
         if (Words.MapOf(type) is { } held)
         {
@@ -74,6 +76,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         }
     }
 
+    public const string Space = "a space is missing behind ':'";
+
+    /// <summary>Whether it reads <c>key:value</c>, which YAML takes for one text.</summary>
+    public static bool LacksSpace(Node node) => node is ScalarNode { Quoted: false, Text: var text } && NoSpace().IsMatch(text);
+
     /// <summary>What was written, as far as it may be shown.</summary>
     public static string Got(Node node, Origin at) => node switch
     {
@@ -89,14 +96,15 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         if (node is not ScalarNode || at.Text is not { } text)
         {
             var quote = node is MappingNode { Count: 1 } map && map.Entries.First().Value is ScalarNode { IsNull: true };
-            check.Break(at, quote ? $"{need} is needed, got a mapping; quote a value that begins with '{{'" : $"{need} is needed, got {Got(node, at)}");
+            var fix = quote ? "quote a value that begins with '{'" : type == typeof(string) ? "write one plain value, in quotes if it has brackets" : Fixes.Of(type, "");
+            check.Break(at, $"{need} is needed, got {Got(node, at)}{(fix is null ? "" : "; " + fix)}");
             return null;
         }
         var value = Scalars.Parse(type, text);
         if (value is null)
         {
-            var fix = at.Secret ? null : Words.Fix(type, text);
-            check.Break(at, $"{need} is needed, got {Got(node, at)}{(fix is null ? "" : "; " + fix)}");
+            var mend = at.Secret ? null : Fixes.Of(type, text);
+            check.Break(at, $"{need} is needed, got {Got(node, at)}{(mend is null ? "" : "; " + mend)}");
         }
         return value;
     }
@@ -154,8 +162,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 at.Adopt(plain.Key, at);
                 return Bind(plain.Type, plain.OneOrMany, node, at, need) is { } value ? With(type, at, plain, value) : null;
             }
-            var space = at is { Secret: false, Text: { } text } && NoSpace().IsMatch(text) ? "a space is missing behind ':'" : $"its keys are {string.Join(", ", Sections.Of(type).Select(p => p.Key))}";
-            check.Break(at, $"{need} is needed, got {Got(node, at)}; {space}");
+            check.Break(at, $"{need} is needed, got {Got(node, at)}; {(LacksSpace(node) ? Space : Fixes.Of(type, ""))}");
             return null;
         }
         Repeated(mapping, at);
@@ -215,6 +222,6 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         return shown.Any(char.IsControl) ? string.Concat(shown.Select(c => c == '\n' ? "\\n" : char.IsControl(c) ? "?" : c.ToString())) : shown;
     }
 
-    [GeneratedRegex(@"^[A-Za-z]+:\S")]
+    [GeneratedRegex(@"^[A-Za-z]+:[^\s/]")]
     private static partial Regex NoSpace();
 }

@@ -217,6 +217,10 @@ internal sealed class YamlReader
                 {
                     return new SyntaxProblem(i + 1, j + 1, $"a character that YAML doesn't take, got U+{(int)line[j]:X4}; remove it");
                 }
+                if (line[j] > '\x7f' && (char.IsWhiteSpace(line[j]) || line[j] is '\u200b' or '\ufeff') && (line[..j].Trim().IsEmpty || line[j - 1] == ':'))
+                {
+                    return new SyntaxProblem(i + 1, j + 1, $"a space that is none to YAML, got U+{(int)line[j]:X4}; type it again as a plain space");
+                }
             }
         }
         return null;

@@ -30,13 +30,13 @@ internal sealed class ObservingStage(TimeProvider time) : IStage
         var route = scope.Gate.Name.Length == 0 ? "" : (scope.Gate.Own.Match.Path ?? "").TrimEnd('/') + scope.Route.Template;
         var metrics = new RouteMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, route);
         scope.Note("observe", $"access log {options.To}");
-        return new Observed(next, route, proxies, metrics, AccessLog.Of(scope.State, options, time), time).InvokeAsync;
+        return new Observed(next, route, proxies, metrics, AccessLog.Of(scope.State, options, time), scope.Logger, time).InvokeAsync;
     }
 }
 
 /// <summary>One route's observing, request by request.</summary>
 internal sealed partial class Observed(
-    RequestDelegate next, string route, TrustedProxies proxies, RouteMetrics metrics, AccessLog? log, TimeProvider time)
+    RequestDelegate next, string route, TrustedProxies proxies, RouteMetrics metrics, AccessLog? log, ILogger logger, TimeProvider time)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -177,7 +177,7 @@ internal sealed partial class Observed(
     }
 
     /// <summary>Answers for whoever threw: as what it is, if it says so; else as a fault of the gateway, with the reason in the log only.</summary>
-    private static async Task AnswerAsync(HttpContext context, Exchange exchange, Exception e)
+    private async Task AnswerAsync(HttpContext context, Exchange exchange, Exception e)
     {
         var failure = e switch
         {
@@ -188,9 +188,9 @@ internal sealed partial class Observed(
             BadHttpRequestException => Failure.BadRequest,
             _ => Failure.Internal,
         };
-        if (failure == Failure.Internal && context.Features.Get<IServiceProvidersFeature>()?.RequestServices?.GetService(typeof(ILoggerFactory)) is ILoggerFactory loggers)
+        if (failure == Failure.Internal)
         {
-            LogUnhandled(loggers.CreateLogger("Postern"), exchange.Gate, exchange.Route, exchange.TraceId, e);
+            LogUnhandled(logger, exchange.Gate, exchange.Route, exchange.TraceId, e);
         }
         try
         {

@@ -50,6 +50,10 @@ internal sealed class MetricRegistry
     public void Gauge(string name, string help, Func<double> read, params ReadOnlySpan<(string Name, string Value)> labels) =>
         Find(name, help, MetricKind.Gauge, Write(labels), static read => read, read, replace: true);
 
+    /// <summary>A total that is kept elsewhere and asked for when metrics are read.</summary>
+    public void Total(string name, string help, Func<double> read, params ReadOnlySpan<(string Name, string Value)> labels) =>
+        Find(name, help, MetricKind.Counter, Write(labels), static read => read, read, replace: true);
+
     /// <summary>The histogram of durations of that name (ending in <c>_seconds</c>) and those labels.</summary>
     public Histogram Histogram(string name, string help, params ReadOnlySpan<(string Name, string Value)> labels) =>
         (Histogram)Find(name, help, MetricKind.Histogram, Write(labels), static _ => new Histogram(), 0);

@@ -20,6 +20,7 @@ internal sealed class Deadline : IDisposable
     private UpstreamCall? call;
     private long allowed;
     private long due = long.MaxValue;
+    private long ticks = long.MaxValue;
 
     private Deadline() => timer = new Timer(static d => ((Deadline)d!).Tick(), this, Timeout.Infinite, Timeout.Infinite);
 
@@ -39,15 +40,11 @@ internal sealed class Deadline : IDisposable
         {
             deadline = new Deadline();
         }
-        lock (deadline.changing)
+        deadline.call = call;
+        deadline.allowed = (long)allowed.TotalMilliseconds;
+        if (deadline.allowed > 0)
         {
-            deadline.call = call;
-            deadline.allowed = (long)allowed.TotalMilliseconds;
-            if (deadline.allowed > 0)
-            {
-                deadline.due = Environment.TickCount64 + deadline.allowed;
-                deadline.timer.Change(deadline.allowed, Timeout.Infinite);
-            }
+            deadline.Arm(Environment.TickCount64 + deadline.allowed);
         }
         deadline.client = client.UnsafeRegister(static d => ((Deadline)d!).source.Cancel(), deadline);
         return deadline;
@@ -59,7 +56,6 @@ internal sealed class Deadline : IDisposable
         lock (changing)
         {
             due = long.MaxValue;
-            timer.Change(Timeout.Infinite, Timeout.Infinite);
         }
     }
 
@@ -77,22 +73,45 @@ internal sealed class Deadline : IDisposable
             return;
         }
         timer.Dispose();
-        source.Dispose();
+        if (!Passed)
+        {
+            // Where the time has passed the source may be cancelling at this moment; the collector takes it.
+            source.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// A timer that is set already is left alone where it comes soon enough: it looks again then. Setting it for each call
+    /// and stopping it for each answer would cost more than all else here.
+    /// </summary>
+    private void Arm(long at)
+    {
+        lock (changing)
+        {
+            due = at;
+            if (at < ticks)
+            {
+                ticks = at;
+                timer.Change(at - Environment.TickCount64, Timeout.Infinite);
+            }
+        }
     }
 
     private void Tick()
     {
         lock (changing)
         {
-            var now = Environment.TickCount64;
+            ticks = long.MaxValue;
             if (due == long.MaxValue)
             {
                 return;
             }
             // A slow upload is no slow upstream: the time counts from the last piece that went out.
             due = Math.Max(due, (call?.LastProgress ?? 0) + allowed);
+            var now = Environment.TickCount64;
             if (now < due)
             {
+                ticks = due;
                 timer.Change(due - now, Timeout.Infinite);
                 return;
             }

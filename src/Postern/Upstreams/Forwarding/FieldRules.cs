@@ -1,19 +1,16 @@
 using System.Buffers;
 using Postern.Pipeline;
+using Postern.Wire;
 
 namespace Postern.Upstreams.Forwarding;
 
 /// <summary>What may stand in a field (RFC 9110 §5), checked on the way out and on the way in, whatever the protocol.</summary>
 internal static class FieldRules
 {
-    private const string TokenChars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-    private static readonly SearchValues<char> TokenText = SearchValues.Create(TokenChars);
-    private static readonly SearchValues<byte> TokenBytes = SearchValues.Create(TokenChars.Select(c => (byte)c).ToArray());
+    private static readonly SearchValues<byte> TokenBytes =
+        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
     public static bool IsToken(ReadOnlySpan<byte> name) => !name.IsEmpty && !name.ContainsAnyExcept(TokenBytes);
-
-    public static bool IsToken(ReadOnlySpan<char> name) => !name.IsEmpty && !name.ContainsAnyExcept(TokenText);
 
     /// <summary>No control characters but a tab.</summary>
     public static bool IsValue(ReadOnlySpan<byte> value)
@@ -50,9 +47,9 @@ internal static class FieldRules
     /// <summary>Refuses what could break the message; an edge stage should have, this is the last door.</summary>
     public static void Require(string name, string value)
     {
-        if (!IsToken(name) || !IsValue(value))
+        if (!Token.IsValid(name) || !IsValue(value))
         {
-            throw new UpstreamException(Failure.BadRequest, IsToken(name)
+            throw new UpstreamException(Failure.BadRequest, Token.IsValid(name)
                 ? $"the field {name} holds a character that can't be sent" : "a field's name is no token");
         }
     }

@@ -5,7 +5,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Edge.Observing;
@@ -104,8 +103,8 @@ public sealed class ObservingStageTests
     public async Task An_unhandled_exception_is_an_internal_error_that_only_logs_explain()
     {
         var logger = new Logs();
+        route.Logger = logger;
         var context = OneRoute.Request();
-        context.Features.Set<IServiceProvidersFeature>(logger);
         await Run(_ => throw new InvalidOperationException("password=hunter2"), context);
         Assert.Equal(500, context.Response.StatusCode);
         Assert.Equal("internal", JsonDocument.Parse(OneRoute.Body(context)).RootElement.GetProperty("code").GetString());
@@ -306,26 +305,14 @@ public sealed class ObservingStageTests
         return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
-    private sealed class Logs : IServiceProvidersFeature, IServiceProvider, ILoggerFactory, ILogger
+    private sealed class Logs : ILogger
     {
         public List<Exception?> Written { get; } = [];
-
-        public IServiceProvider RequestServices { get => this; set => throw new NotSupportedException(); }
-
-        public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? this : null;
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
         public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Written.Add(exception);
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -10,7 +10,7 @@ namespace Postern.Tests.Upstreams.Forwarding;
 /// <summary>Calls one destination through the handler, as the rest of the chain would.</summary>
 internal sealed class Caller : IDisposable
 {
-    private readonly HttpMessageInvoker chain = new(new ForwardingHandler());
+    public HttpMessageInvoker Chain { get; } = new(new ForwardingHandler());
 
     public Caller(string url, UpstreamProtocol protocol = UpstreamProtocol.Http1, int maxConnections = 100, TimeSpan? connectTimeout = null, TimeProvider? time = null) =>
         Destination = new Destination(url, new DestinationSettings(protocol, connectTimeout ?? TimeSpan.FromSeconds(5), maxConnections, time ?? TimeProvider.System));
@@ -29,7 +29,7 @@ internal sealed class Caller : IDisposable
     }
 
     public async Task<UpstreamReply> SendAsync(UpstreamCall call, CancellationToken cancel = default) =>
-        (UpstreamReply)await chain.SendAsync(call, cancel).WaitAsync(ScriptedUpstream.Patience, CancellationToken.None);
+        (UpstreamReply)await Chain.SendAsync(call, cancel).WaitAsync(ScriptedUpstream.Patience, CancellationToken.None);
 
     /// <summary>Sends a plain message as an upstream's whole chain would take it.</summary>
     public Task<HttpResponseMessage> SendPlainAsync(HttpRequestMessage request, CancellationToken cancel = default) =>

@@ -157,51 +157,6 @@ public sealed class RequestTests
     }
 
     [Fact]
-    public async Task A_long_body_streams_in_little_memory_both_ways()
-    {
-        const long size = 200L * 1024 * 1024;
-        await using var upstream = ScriptedUpstream.Serving(async connection =>
-        {
-            await connection.ReadHeadAsync();
-            var piece = new byte[64 * 1024];
-            for (var left = size; left > 0; left -= await connection.DiscardAsync((int)Math.Min(left, piece.Length)))
-            {
-            }
-            await connection.WriteAsync($"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n");
-            for (var left = size; left > 0; left -= piece.Length)
-            {
-                await connection.WriteAsync(piece);
-            }
-            await connection.DrainAsync();
-        });
-        using var caller = new Caller(upstream.Url);
-        var pipe = new Pipe();
-        var call = caller.Call("POST");
-        (call.Body, call.BodyLength) = (pipe.Reader, size);
-        var before = GC.GetTotalAllocatedBytes();
-        var writing = Task.Run(async () =>
-        {
-            for (var left = size; left > 0; left -= 16384)
-            {
-                pipe.Writer.GetMemory(16384);
-                pipe.Writer.Advance(16384);
-                await pipe.Writer.FlushAsync();
-            }
-            await pipe.Writer.CompleteAsync();
-        });
-        var reply = await caller.SendAsync(call);
-        await writing;
-        var received = 0L;
-        while (await reply.ReadAsync() is { Length: > 0 } piece)
-        {
-            received += piece.Length;
-        }
-        await reply.FinishAsync();
-        Assert.Equal(size, received);
-        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, size / 10);
-    }
-
-    [Fact]
     public async Task A_body_larger_than_any_buffer_arrives_whole()
     {
         var content = new byte[1_000_000];

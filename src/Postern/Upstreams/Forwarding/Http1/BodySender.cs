@@ -9,20 +9,21 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// Sends a request that has a body: the head with what is there of the body at once, the rest as it comes, while the answer
 /// may already be read. While the call may have to be repeated on another connection it keeps what it has sent, up to a cap.
 /// </summary>
-internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider time)
+internal sealed class BodySender(UpstreamCall call, Wire wire)
 {
     private const int PieceSize = 60 * 1024;
     private const int KeepSize = 64 * 1024;
 
     private static readonly TimeSpan ContinueWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LastBytesWait = TimeSpan.FromMilliseconds(50);
 
     private readonly PipeReader body = call.Body!;
     private SendBuffer buffer;
     private Connection connection = null!;
     private Task running = Task.CompletedTask;
     private TaskCompletionSource<bool>? go;
-    private bool headWritten, continued, allWritten, stopping, reading;
-    private volatile bool keep;
+    private bool headWritten, continued, stopping, reading;
+    private volatile bool keep, allWritten;
     private int sent;
     private long bodySent;
 
@@ -56,8 +57,13 @@ internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider
     }
 
     /// <summary>Ends it wherever it is; afterwards the body is not touched any more.</summary>
-    public async ValueTask StopAsync()
+    /// <param name="gently">The answer is whole: if only the request's last bytes are still being sent, a moment is given to them.</param>
+    public async ValueTask StopAsync(bool gently)
     {
+        if (gently && allWritten && !running.IsCompleted)
+        {
+            await Task.WhenAny(running, Task.Delay(LastBytesWait, wire.Time)).ConfigureAwait(false);
+        }
         Volatile.Write(ref stopping, true);
         Interlocked.MemoryBarrier();
         go?.TrySetResult(false);
@@ -93,7 +99,7 @@ internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider
         {
             if (!headWritten)
             {
-                HeadWriter.Write(ref buffer, call, ownHost);
+                HeadWriter.Write(ref buffer, call, wire.OwnHost);
                 headWritten = true;
             }
             if (go is not null)
@@ -229,7 +235,7 @@ internal sealed class BodySender(UpstreamCall call, byte[] ownHost, TimeProvider
     {
         try
         {
-            return await asked.Task.WaitAsync(ContinueWait, time).ConfigureAwait(false);
+            return await asked.Task.WaitAsync(ContinueWait, wire.Time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

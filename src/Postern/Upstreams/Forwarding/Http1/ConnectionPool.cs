@@ -14,20 +14,8 @@ internal sealed class ConnectionPool(Dialer dialer)
     private readonly TimeProvider time = dialer.Settings.Time;
     private readonly int max = dialer.Settings.MaxConnections;
     private Connection? newest, oldest;
-    private int open;
+    private int open;   // those being opened count too
     private bool retired;
-
-    /// <summary>Connections open or being opened.</summary>
-    public int Open
-    {
-        get
-        {
-            lock (gate)
-            {
-                return open;
-            }
-        }
-    }
 
     /// <summary>An idle connection that the upstream has not closed, or null.</summary>
     /// <param name="probe">Ask the kernel too: the request can't be sent a second time.</param>
@@ -54,10 +42,12 @@ internal sealed class ConnectionPool(Dialer dialer)
     }
 
     /// <summary>A new connection, or, where no more may be open, the next that comes back.</summary>
-    public async ValueTask<Connection> TakeAsync(CancellationToken cancel)
+    /// <param name="fresh">Rather a new connection than one that was idle, of which the upstream may have tired.</param>
+    /// <param name="cancel">Ends the waiting and the connecting.</param>
+    public async ValueTask<Connection> TakeAsync(bool fresh, CancellationToken cancel)
     {
         TaskCompletionSource<Connection?>? turn = null;
-        Connection? victim = null;
+        Connection? idle = null;
         lock (gate)
         {
             if (open < max)
@@ -66,9 +56,8 @@ internal sealed class ConnectionPool(Dialer dialer)
             }
             else if (oldest is not null)
             {
-                // Idle ones were not good enough for this call; one gives its place to a new one.
-                victim = oldest;
-                Unlink(victim);
+                idle = fresh ? oldest : newest!;
+                Unlink(idle);
             }
             else
             {
@@ -76,10 +65,19 @@ internal sealed class ConnectionPool(Dialer dialer)
                 waiting.Enqueue(turn);
             }
         }
-        victim?.Close();
-        if (turn is not null && await WaitAsync(turn, cancel).ConfigureAwait(false) is { } returned)
+        if (turn is not null)
         {
-            return returned;
+            idle = await WaitAsync(turn, cancel).ConfigureAwait(false);
+            fresh = false;
+        }
+        if (idle is not null)
+        {
+            if (!fresh && idle.IsQuiet(probe: true))
+            {
+                return idle;
+            }
+            // It gives its place to a new one.
+            idle.Close();
         }
         try
         {
@@ -111,30 +109,24 @@ internal sealed class ConnectionPool(Dialer dialer)
         }
         lock (gate)
         {
-            if (!retired)
+            while (waiting.TryDequeue(out var turn))
             {
-                while (waiting.TryDequeue(out var turn))
+                if (turn.TrySetResult(connection))
                 {
-                    if (turn.TrySetResult(connection))
-                    {
-                        return;
-                    }
+                    return;
                 }
-                Link(connection);
             }
+            Link(connection);
         }
         // The receive may have ended before it could see the connection in the list.
         Interlocked.MemoryBarrier();
-        if (!connection.Idle)
-        {
-            if (retired)
-            {
-                Close(connection);
-            }
-        }
-        else if (connection.HasArrived)
+        if (connection.HasArrived)
         {
             Drop(connection);
+        }
+        else if (Volatile.Read(ref retired))
+        {
+            Sweep(TimeSpan.Zero);
         }
     }
 

@@ -11,30 +11,35 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// from the connection's buffer. One registration on the call's token covers all of it: cancelling resets the socket, which
 /// ends whatever is under way.
 /// </summary>
-internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHost, TimeProvider time, CancellationToken cancel) : UpstreamReply
+internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, CancellationToken cancel) : UpstreamReply
 {
     private const int MaxInterim = 16;
+    private const int MaxAttempts = 3;
 
     private enum Framing { None, Length, Chunked, UntilClose, Switched }
 
-    private readonly BodySender? sender = HeadWriter.HasBody(call) ? new(call, ownHost, time) : null;
+    private readonly BodySender? sender = HeadWriter.HasBody(call) ? new(call, wire) : null;
     private Connection connection = null!;
     private CancellationTokenRegistration registration;
     private Framing framing;
     private ChunkedBody chunks;
     private long left;
     private bool ended, keepAlive, taken;
-    private int finished = 1;
+    private int attempts, finished = 1;
+
+    /// <summary>Sends the request on a new connection, or on the next that is free where no more may be opened.</summary>
+    public async Task<HttpResponseMessage> SendAsync() =>
+        await SendAsync(await wire.Pool.TakeAsync(fresh: attempts > 0 || !idempotent, cancel).ConfigureAwait(false)).ConfigureAwait(false);
 
     /// <summary>
-    /// Sends the request and reads up to the body. False: the pooled connection had been closed before the upstream could see
-    /// the request, and all of it can be sent again.
+    /// Sends the request and reads up to the body. If the pooled connection had been closed before the upstream can have seen
+    /// the request, and all of it can be sent again, another connection is tried.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> ExchangeAsync(Connection on, bool repeatable)
+    public async Task<HttpResponseMessage> SendAsync(Connection on)
     {
         connection = on;
         finished = 0;
+        var repeatable = idempotent && on.Reused && ++attempts < MaxAttempts;
         registration = cancel.UnsafeRegister(static c => ((Connection)c!).Abort(), on);
         try
         {
@@ -58,7 +63,8 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
                         // Whether it may be repeated is known only once the sender has ended.
                         await AbandonAsync().ConfigureAwait(false);
                         ThrowOwn();
-                        return untouched && repeatable && sender is null or { CanRepeat: true } ? false : throw Gone(count);
+                        repeatable &= untouched && sender is null or { CanRepeat: true };
+                        return repeatable ? await SendAsync().ConfigureAwait(false) : throw Gone(count);
                     }
                     untouched = false;
                 }
@@ -78,7 +84,7 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
             }
             sender?.Answered();
             BeginBody(head);
-            return true;
+            return this;
         }
         catch (Exception)
         {
@@ -116,18 +122,18 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
         var clean = ended && keepAlive;
         if (sender is not null)
         {
+            await sender.StopAsync(gently: clean).ConfigureAwait(false);
             clean &= sender.Complete;
-            await sender.StopAsync().ConfigureAwait(false);
             sender.Release();
         }
         // Where the registration can't be taken back it has fired or is just firing, on this connection and no other's call.
         if ((registration.Unregister() || !cancel.CanBeCanceled) && clean)
         {
-            pool.Return(connection);
+            wire.Pool.Return(connection);
         }
         else
         {
-            pool.Close(connection);
+            wire.Pool.Close(connection);
         }
     }
 
@@ -145,7 +151,7 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
         var buffer = default(SendBuffer);
         try
         {
-            HeadWriter.Write(ref buffer, call, ownHost);
+            HeadWriter.Write(ref buffer, call, wire.OwnHost);
             // If this fails there may still be an answer to read: the reason for which the upstream hung up.
             await connection.SendAsync(buffer.From(0)).ConfigureAwait(false);
         }
@@ -272,14 +278,14 @@ internal sealed class Reply(ConnectionPool pool, UpstreamCall call, byte[] ownHo
         }
         if (sender is not null)
         {
-            await sender.StopAsync().ConfigureAwait(false);
+            await sender.StopAsync(gently: false).ConfigureAwait(false);
             if (!sender.CanRepeat)
             {
                 sender.Release();
             }
         }
         registration.Unregister();
-        pool.Close(connection);
+        wire.Pool.Close(connection);
     }
 
     /// <summary>What fails because this side ended it fails with this side's reason.</summary>

@@ -9,30 +9,25 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// </summary>
 internal sealed class Wire(Dialer dialer) : IWire
 {
-    private const int MaxAttempts = 3;
+    public ConnectionPool Pool { get; } = new(dialer);
 
-    private readonly ConnectionPool pool = new(dialer);
-    private readonly byte[] ownHost = Encoding.Latin1.GetBytes(dialer.Authority);
+    /// <summary>The <c>Host</c> of calls that bring none.</summary>
+    public byte[] OwnHost { get; } = Encoding.Latin1.GetBytes(dialer.Authority);
 
-    /// <summary>For tests: connections open or being opened.</summary>
-    public int Open => pool.Open;
+    public TimeProvider Time => dialer.Settings.Time;
 
-    public async Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
+    public Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
     {
-        cancel.ThrowIfCancellationRequested();
-        var reply = new Reply(pool, call, ownHost, dialer.Settings.Time, cancel);
-        var idempotent = IsIdempotent(call.Method.Method);
-        for (var attempt = 1; ; attempt++)
+        if (cancel.IsCancellationRequested)
         {
-            var connection = (attempt == 1 ? pool.TryTake(probe: !idempotent) : null) ?? await pool.TakeAsync(cancel).ConfigureAwait(false);
-            if (await reply.ExchangeAsync(connection, repeatable: idempotent && connection.Reused && attempt < MaxAttempts).ConfigureAwait(false))
-            {
-                return reply;
-            }
+            return Task.FromCanceled<HttpResponseMessage>(cancel);
         }
+        var idempotent = IsIdempotent(call.Method.Method);
+        var reply = new Reply(this, call, idempotent, cancel);
+        return Pool.TryTake(probe: !idempotent) is { } pooled ? reply.SendAsync(pooled) : reply.SendAsync();
     }
 
-    public void Retire() => pool.Retire();
+    public void Retire() => Pool.Retire();
 
     // RFC 9110 §9.2.2
     private static bool IsIdempotent(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";

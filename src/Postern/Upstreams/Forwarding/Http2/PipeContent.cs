@@ -71,9 +71,18 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
 
     private async Task SendAsync(Stream stream, CancellationToken cancel)
     {
-        for (var last = false; !last;)
+        for (var (first, last) = (true, false); !last; first = false)
         {
-            if (await ReadAsync().ConfigureAwait(false) is not { } result)
+            if (!TryRead(out var read))
+            {
+                if (first)
+                {
+                    // The head waits in the client's buffer for the first piece; the upstream must not.
+                    await stream.FlushAsync(cancel).ConfigureAwait(false);
+                }
+                read = await ReadAsync().ConfigureAwait(false);
+            }
+            if (read is not { } result)
             {
                 throw new OperationCanceledException(cancel);
             }
@@ -99,6 +108,33 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
                 body.AdvanceTo(piece.End);
             }
             call.LastProgress = Environment.TickCount64;
+        }
+    }
+
+    /// <summary>What is there already; nothing, though successfully, where the body must not be touched any more.</summary>
+    private bool TryRead(out ReadResult? result)
+    {
+        result = null;
+        lock (gate)
+        {
+            if (stopped)
+            {
+                return true;
+            }
+            try
+            {
+                if (!body.TryRead(out var there))
+                {
+                    return false;
+                }
+                result = there;
+                return true;
+            }
+            catch (Exception e)
+            {
+                ClientError = e;
+                throw;
+            }
         }
     }
 

@@ -126,7 +126,7 @@ internal sealed class Reply : UpstreamReply
             }
             foreach (var value in values)
             {
-                if (!FieldRules.IsToken(name) || !FieldRules.IsValue(value))
+                if (!Token.IsValid(name) || !FieldRules.IsValue(value))
                 {
                     throw new UpstreamException(Failure.UpstreamProtocol, "the upstream sent a control character in a field");
                 }

@@ -1,4 +1,4 @@
-namespace Postern.Config.Yaml;
+namespace Postern.Config;
 
 /// <summary>Knows the keys of every place of the language, so that a key in the wrong place is told where it belongs.</summary>
 internal sealed class KeyFinder(Grammar grammar)
@@ -24,26 +24,21 @@ internal sealed class KeyFinder(Grammar grammar)
         {
             return ($"'{key}' doesn't stand here; it belongs to {place}", null);
         }
-        var near = Nearest.Of(key, known);
+        if (key.StartsWith('-') && known.Contains(key[1..]))
+        {
+            return ($"a space is missing behind '-', got '{key}'; write '- {key[1..]}'", key[1..]);
+        }
+        var (near, likely) = Nearest.Closest(key, known);
         var list = $"(known here: {string.Join(", ", known)})";
-        return near is null ? ($"unknown key '{key}'; remove it or take another {list}", null)
-            : ($"unknown key '{key}'; did you mean '{near}'?{(known.Count <= Few ? " " + list : "")}", near);
+        return likely ? ($"unknown key '{key}'; did you mean '{near}'?{(known.Count <= Few ? " " + list : "")}", near)
+            : ($"unknown key '{key}'; the nearest is '{near}' {list}", null);
     }
 
     private string? Elsewhere(string key, IReadOnlyList<string> here)
     {
-        foreach (var (keys, place) in new[]
-        {
-            (Route, "a route: an entry of routes"), (Gate, "a gate: gates.NAME"),
-            (Upstream, "an upstream: upstreams.NAME"), (Root, "the root of the main file"),
-        })
-        {
-            if (!ReferenceEquals(keys, here) && keys.Contains(key))
-            {
-                return place;
-            }
-        }
-        return null;
+        var places = new[] { (Root, "the root of the main file"), (Upstream, "an upstream"), (Gate, "a gate"), (Route, "a route") };
+        var found = places.Where(p => !ReferenceEquals(p.Item1, here) && p.Item1.Contains(key)).Select(p => p.Item2).ToList();
+        return found.Count switch { 0 => null, 1 => found[0], _ => $"{string.Join(", ", found.SkipLast(1))} or {found[^1]}" };
     }
 
     private static IEnumerable<string> Keys(IReadOnlyList<Type> types, Func<Sections.Property, bool> allowed) =>

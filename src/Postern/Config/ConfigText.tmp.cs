@@ -1,2 +1,0 @@
-namespace Postern.Config;
-internal static class ConfigText { public static string Render(GateConfig g) => g.Name; }
