@@ -123,6 +123,7 @@ public sealed class GrpcTests
         var turn = Channel.CreateUnbounded<string>();
         using var answer = await client.SendAsync(Call(client, "/a/Chat", async stream =>
         {
+            await stream.FlushAsync();
             await foreach (var message in turn.Reader.ReadAllAsync())
             {
                 await WriteAsync(stream, message);

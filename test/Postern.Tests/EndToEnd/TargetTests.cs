@@ -46,11 +46,10 @@ public sealed class TargetTests
         { "/web/same/a?", "/same/a?" },
         { "/web/same/a??", "/same/a??" },
         { "/web/same/a?x=%zz&y=%&z=/../..//", "/same/a?x=%zz&y=%&z=/../..//" },
-        { "/web/same/a?b?c#", "" },
         { "/web/same/...", "/same/..." },
         { "/web/same/.well-known/x..y/..z", "/same/.well-known/x..y/..z" },
         { "/web/same/%3F%23%25", "/same/%3F%23%25" },
-        { "/web/same/\"<>^`{|}", "" },
+        { "/web/same/\"<>^`{|}", "/same/\"<>^`{|}" },
         { "/web/to/a/b%20c/", "/base/a/b%20c/" },
         { "/web/to/", "/base/" },
         { "/web/to", "/base/" },
@@ -73,9 +72,8 @@ public sealed class TargetTests
         { "/w%65%62/%73ame/a", "/%73ame/a" },
         { "/web/caf%C3%A9", "/coffee" },
         { "/web/caf%c3%a9", "/coffee" },
-        { "/web/c%61f%c3%a9?a=é", "/coffee?a=é" },
+        { "/web/c%61f%c3%a9?a=%e9", "/coffee?a=%e9" },
         { "http://a/web/same/x?y", "/same/x?y" },
-        { "HTTP://a/web/same/%7e", "/same/%7e" },
         { "http://a/web?x", "/?x" },
     };
 
@@ -85,14 +83,7 @@ public sealed class TargetTests
         await using var upstream = Echo();
         await using var gateway = await StartAsync(upstream);
         var answer = await gateway.SendRawAsync($"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        if (sent.Length == 0)
-        {
-            Assert.Equal(400, answer.Status);
-        }
-        else
-        {
-            Assert.Equal((200, sent), (answer.Status, answer.Body));
-        }
+        Assert.Equal((200, sent), (answer.Status, answer.Body));
     }
 
     [Theory]
@@ -146,6 +137,8 @@ public sealed class TargetTests
         { "/web/same/%00", "" },
         { "/web/same/a%00b", "" },
         { "/web/same/\xe9", "" },
+        { "/web/same/a?\xe9", "" },
+        { "/web/same/a?b#c", "" },
     };
 
     [Theory, MemberData(nameof(Refused))]
@@ -158,10 +151,9 @@ public sealed class TargetTests
         var answer = await shut.SendRawAsync($"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
         Assert.Equal(400, answer.Status);
         Assert.Equal("application/problem+json", answer["Content-Type"]);
-        if (target[^1] < 0x7f)
-        {
-            Assert.Equal("bad-path", JsonDocument.Parse(answer.Body).RootElement.GetProperty("code").GetString());
-        }
+        // What has no place in any URL the server refuses before there is a path.
+        var code = JsonDocument.Parse(answer.Body).RootElement.GetProperty("code").GetString();
+        Assert.True(code == "bad-path" || (rule.Length == 0 && code == "bad-request"), code);
         Assert.Equal(0, upstream.Accepted);
 
         if (rule.Length > 0)

@@ -95,11 +95,13 @@ public sealed class WebSocketTests
         {
             using var socket = await context.WebSockets.AcceptWebSocketAsync();
             await socket.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, true, None);
+            await ReceiveAsync(socket);
             context.Abort();
         });
         await using var gateway = await StartAsync(upstream);
         using var socket = await ConnectAsync(gateway, version);
         await ReceiveAsync(socket);
+        await socket.SendAsync("seen"u8.ToArray(), WebSocketMessageType.Text, true, None);
         await Assert.ThrowsAsync<WebSocketException>(() => ReceiveAsync(socket));
     }
 

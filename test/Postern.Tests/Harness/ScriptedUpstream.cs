@@ -150,14 +150,6 @@ internal sealed class ScriptedConnection(Socket socket)
     public async Task<string> ReadRequestAsync()
     {
         var head = await ReadHeadAsync();
-<<<<<<< HEAD
-        if (head.Contains("Transfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
-        {
-            return head + await ReadUntilAsync("0\r\n") + await ReadUntilAsync("\r\n");
-        }
-        var at = head.IndexOf("Content-Length: ", StringComparison.OrdinalIgnoreCase);
-        return at < 0 ? head : head + await ReadAsync(int.Parse(head.AsSpan(at + 16, head.IndexOf('\r', at) - at - 16)));
-=======
         return head + await ReadBodyAsync(head);
     }
 
@@ -176,7 +168,6 @@ internal sealed class ScriptedConnection(Socket socket)
         }
         var at = head.IndexOf("Content-Length: ", StringComparison.OrdinalIgnoreCase);
         return at < 0 ? "" : await ReadAsync(int.Parse(head.AsSpan(at + 16, head.IndexOf('\r', at) - at - 16)));
->>>>>>> origin/main
     }
 
     /// <summary>Reads and forgets up to so many bytes; how many came.</summary>

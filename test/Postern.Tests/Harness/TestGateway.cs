@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Pipeline.Telemetry;
 using Postern.Server.Listening;
 using Postern.Server.Serving;
 
@@ -24,7 +25,8 @@ internal sealed class TestGateway : IAsyncDisposable
     {
         folder = Directory.CreateTempSubdirectory("postern-test-").FullName;
         gateway = Open(yaml, "http://127.0.0.1:1");
-        traffic = new TrafficServer(gateway.Listen, context => gateway.Handle(context), NullLoggerFactory.Instance, TimeProvider.System, gateway.Refused);
+        traffic = new TrafficServer(gateway.Listen, context => gateway.Handle(context), NullLoggerFactory.Instance, TimeProvider.System,
+            context => gateway.Refuse(context), gateway.Metrics);
     }
 
     public string Url => traffic.Urls[0];
@@ -98,7 +100,7 @@ internal sealed class TestGateway : IAsyncDisposable
     public string Metrics()
     {
         var text = new ArrayBufferWriter<byte>();
-        gateway.WriteMetrics(text);
+        PrometheusText.Write(gateway.Metrics, text);
         return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
