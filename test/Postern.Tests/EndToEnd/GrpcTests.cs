@@ -84,7 +84,7 @@ public sealed class GrpcTests
         var seen = Channel.CreateUnbounded<int>();
         await using var upstream = await StartAsync(async context =>
         {
-            await context.Response.StartAsync();
+            await context.Response.Body.FlushAsync();
             for (var i = 0; i < 20; i++)
             {
                 await WriteAsync(context.Response.Body, $"message {i}");
@@ -111,7 +111,7 @@ public sealed class GrpcTests
     {
         await using var upstream = await StartAsync(async context =>
         {
-            await context.Response.StartAsync();
+            await context.Response.Body.FlushAsync();
             while (await ReadAsync(context.Request.Body) is { } message)
             {
                 await WriteAsync(context.Response.Body, $"echo {message}");

@@ -90,6 +90,8 @@ internal sealed class ProxyRoute(
             UpstreamException upstream => Answer.FailAsync(context, upstream.Failure, reason: upstream.Message),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Answer.FailAsync(context, Failure.BodyTooLarge),
             BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => Answer.FailAsync(context, Failure.BodyTooSlow),
+            // All that the server says of a client that left within its body.
+            BadHttpRequestException { Message: "Unexpected end of request content." } => Answer.FailAsync(context, Failure.ClientGone, reason: e.Message),
             BadHttpRequestException bad => Answer.FailAsync(context, Failure.BadRequest, reason: bad.Message),
             _ => Answer.FailAsync(context, Failure.ClientGone, reason: e.Message),
         };

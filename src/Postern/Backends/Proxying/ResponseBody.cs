@@ -28,15 +28,15 @@ internal static class ResponseBody
         var unflushed = 0;
         while (true)
         {
-            var next = reply.ReadAsync();
-            if (!next.IsCompleted || unflushed >= MostUnflushed)
-            {
-                await FlushAsync(writer);
-                unflushed = 0;
-            }
             ReadOnlyMemory<byte> piece;
             try
             {
+                var next = reply.ReadAsync();
+                if (!next.IsCompleted || unflushed >= MostUnflushed)
+                {
+                    await FlushAsync(writer);
+                    unflushed = 0;
+                }
                 piece = await next;
             }
             catch (UpstreamException)
