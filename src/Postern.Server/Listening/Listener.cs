@@ -109,7 +109,7 @@ internal sealed class Listener : IAsyncDisposable
     {
         kestrel.AddServerHeader = false;
         // Bytes stay bytes: a value that isn't ASCII goes through as it is.
-        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = static name => name == "Connection" ? ConnectionField.Reader : Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         var (limits, bounds) = (kestrel.Limits, Options.Limits);
         limits.MaxRequestHeadersTotalSize = (int)bounds.HeadSize.Bytes;

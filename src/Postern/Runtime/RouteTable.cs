@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Postern.Pipeline;
 using Postern.Wire;
 
@@ -133,7 +134,7 @@ internal sealed class RouteTable
 
     private static CompiledRoute? Choose(List<CompiledRoute> routes, HttpContext context, Exchange exchange)
     {
-        var method = context.Request.Method;
+        var method = MethodOf(context);
         foreach (var route in routes)
         {
             if (!route.Conditions.IsEmpty && !route.Conditions.Hold(context))
@@ -147,6 +148,13 @@ internal sealed class RouteTable
             Allow(exchange, route.Method);
         }
         return null;
+    }
+
+    /// <summary>RFC 8441: over HTTP/2 a WebSocket is asked for with CONNECT; it is what GET asks for over HTTP/1.1.</summary>
+    private static string MethodOf(HttpContext context)
+    {
+        var method = context.Request.Method;
+        return HttpMethods.IsConnect(method) && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } ? HttpMethods.Get : method;
     }
 
     private static void Allow(Exchange exchange, string method)

@@ -27,6 +27,11 @@ internal sealed class ProxyRoute(
             {
                 await Tunnel.RelayAsync(context, exchange, reply, responseRules);
             }
+            else if (HttpMethods.IsConnect(context.Request.Method) && (int)reply.StatusCode < 300)
+            {
+                // RFC 8441 §5: over HTTP/2 any 2xx tells the client that its WebSocket is open.
+                throw new UpstreamException(Failure.UpstreamProtocol, $"the upstream answered {(int)reply.StatusCode} to a request to switch protocols");
+            }
             else
             {
                 ResponseHead.Copy(context, exchange, reply, responseRules);
@@ -85,6 +90,8 @@ internal sealed class ProxyRoute(
             UpstreamException upstream => Answer.FailAsync(context, upstream.Failure, reason: upstream.Message),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Answer.FailAsync(context, Failure.BodyTooLarge),
             BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => Answer.FailAsync(context, Failure.BodyTooSlow),
+            // All that the server says of a client that left within its body.
+            BadHttpRequestException { Message: "Unexpected end of request content." } => Answer.FailAsync(context, Failure.ClientGone, reason: e.Message),
             BadHttpRequestException bad => Answer.FailAsync(context, Failure.BadRequest, reason: bad.Message),
             _ => Answer.FailAsync(context, Failure.ClientGone, reason: e.Message),
         };

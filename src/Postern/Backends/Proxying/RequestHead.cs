@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Postern.Pipeline;
 using Postern.Wire;
 
@@ -8,6 +9,8 @@ namespace Postern.Backends.Proxying;
 /// <summary>What of a client's request goes on: the end-to-end fields as they came, then what the gateway itself says.</summary>
 internal static class RequestHead
 {
+    private const string WebSocket = "websocket";
+
     public static void Copy(HttpContext context, Exchange exchange, UpstreamCall call)
     {
         var headers = context.Request.Headers;
@@ -70,12 +73,14 @@ internal static class RequestHead
         }
     }
 
-    private static void AddUpgrade(HttpContext context, UpstreamCall call, Microsoft.Extensions.Primitives.StringValues connection)
+    private static void AddUpgrade(HttpContext context, UpstreamCall call, StringValues connection)
     {
-        if (context.Request.Headers.Upgrade is [{ Length: > 0 } protocol] && HopByHop.Names(connection, "upgrade")
-            && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true)
+        var upgrade = context.Request.Headers.Upgrade;
+        if (upgrade.Count > 0 && context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true)
         {
-            call.Upgrade = protocol;
+            // Of all protocols only this one is passed on: a tunnel of HTTP/2 (h2c) would carry requests that no stage sees. What
+            // is not passed on is answered as if it had not been asked for (RFC 9110 §7.8).
+            call.Upgrade = HopByHop.Names(upgrade, WebSocket) && HopByHop.Names(connection, "upgrade") ? WebSocket : null;
             // An upgrade has no body; what follows the head belongs to the other protocol.
             call.Body = null;
             call.BodyLength = null;

@@ -28,15 +28,15 @@ internal static class ResponseBody
         var unflushed = 0;
         while (true)
         {
-            var next = reply.ReadAsync();
-            if (!next.IsCompleted || unflushed >= MostUnflushed)
-            {
-                await FlushAsync(writer);
-                unflushed = 0;
-            }
             ReadOnlyMemory<byte> piece;
             try
             {
+                var next = reply.ReadAsync();
+                if (!next.IsCompleted || unflushed >= MostUnflushed)
+                {
+                    await FlushAsync(writer);
+                    unflushed = 0;
+                }
                 piece = await next;
             }
             catch (UpstreamException)
@@ -63,6 +63,11 @@ internal static class ResponseBody
         if (chunked)
         {
             WriteEnd(writer, reply);
+        }
+        // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
+        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+        {
+            await FlushAsync(writer);
         }
         else if (reply.Trailers is { } trailers && context.Features.Get<IHttpResponseTrailersFeature>() is { } feature)
         {

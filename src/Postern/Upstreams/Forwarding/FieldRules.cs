@@ -81,5 +81,9 @@ internal static class FieldRules
         _ => false,
     };
 
+    /// <summary>Whether a field is <c>TE: trailers</c>, the one word about the connection that a call may hand on.</summary>
+    public static bool TakesTrailers(string name, string value) =>
+        name.Length == 2 && Same(name, "te") && value.AsSpan().Trim(" \t").Equals("trailers", StringComparison.OrdinalIgnoreCase);
+
     private static bool Same(ReadOnlySpan<char> name, string known) => name.Equals(known, StringComparison.OrdinalIgnoreCase);
 }

@@ -13,7 +13,7 @@ internal static class HeadWriter
         FieldRules.RequireLine(call);
         var method = call.Method.Method;
         var fields = call.Fields.Fields;
-        var size = method.Length + call.Target.Length + (call.Host?.Length ?? ownHost.Length) + (call.Upgrade?.Length ?? 0) + 160;
+        var size = method.Length + call.Target.Length + (call.Host?.Length ?? ownHost.Length) + (call.Upgrade?.Length ?? 0) + 192;
         foreach (ref readonly var field in fields)
         {
             size += field.Name.Length + field.Value.Length + 4;
@@ -21,6 +21,7 @@ internal static class HeadWriter
         var all = to.Room(size);
         var rest = Put(Put(Put(Put(all, method), " "u8), call.Target), " HTTP/1.1\r\nHost: "u8);
         rest = Put(call.Host is { } host ? Put(rest, host) : Put(rest, ownHost), "\r\n"u8);
+        var trailers = false;
         foreach (ref readonly var field in fields)
         {
             if (!FieldRules.IsOfTheConnection(field.Name))
@@ -28,12 +29,22 @@ internal static class HeadWriter
                 FieldRules.Require(field.Name, field.Value);
                 rest = Put(Put(Put(Put(rest, field.Name), ": "u8), field.Value), "\r\n"u8);
             }
+            else if (FieldRules.TakesTrailers(field.Name, field.Value))
+            {
+                trailers = true;
+            }
         }
         rest = PutFraming(rest, call, method);
+        if (trailers)
+        {
+            // RFC 9110 §10.1.4: TE speaks of this connection, and Connection must say so.
+            rest = Put(rest, call.Upgrade is null ? "TE: trailers\r\nConnection: TE\r\n"u8 : "TE: trailers\r\n"u8);
+        }
         if (call.Upgrade is { } protocol)
         {
             FieldRules.Require("Upgrade", protocol);
-            rest = Put(Put(Put(rest, "Connection: Upgrade\r\nUpgrade: "u8), protocol), "\r\n"u8);
+            rest = Put(rest, trailers ? "Connection: TE, Upgrade\r\nUpgrade: "u8 : "Connection: Upgrade\r\nUpgrade: "u8);
+            rest = Put(Put(rest, protocol), "\r\n"u8);
         }
         rest = Put(rest, "\r\n"u8);
         to.Advance(all.Length - rest.Length);

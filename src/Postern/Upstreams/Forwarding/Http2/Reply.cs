@@ -19,6 +19,7 @@ internal sealed class Reply : UpstreamReply
     private long received;
     private bool ended;
     private int finished;
+    private volatile bool reading;
 
     public Reply(Wire wire, UpstreamCall call, HttpResponseMessage response, PipeContent? content, CancellationToken cancel)
     {
@@ -42,6 +43,7 @@ internal sealed class Reply : UpstreamReply
             return default;
         }
         int count;
+        reading = true;
         try
         {
             stream ??= await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
@@ -56,6 +58,10 @@ internal sealed class Reply : UpstreamReply
         catch (Exception e)
         {
             throw Wire.Explain(e, content, cancel, Failure.UpstreamBroken);
+        }
+        finally
+        {
+            reading = false;
         }
         received += count;
         if (Length is { } length && (received > length || (count == 0 && received < length)))
@@ -92,7 +98,8 @@ internal sealed class Reply : UpstreamReply
         {
             await content.StopAsync().ConfigureAwait(false);
         }
-        if (buffer is { } rented)
+        // A read that nobody waits for any more may still write to it; then it is left to the collector.
+        if (buffer is { } rented && !reading)
         {
             buffer = null;
             ArrayPool<byte>.Shared.Return(rented);

@@ -145,8 +145,7 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
         foreach (ref readonly var field in call.Fields.Fields)
         {
             // RFC 9113 §8.2.2: of the fields about the connection only TE may be sent, and only to say this.
-            if (FieldRules.IsOfTheConnection(field.Name)
-                && !(field.Name.Length == 2 && field.Value.Trim().Equals("trailers", StringComparison.OrdinalIgnoreCase)))
+            if (FieldRules.IsOfTheConnection(field.Name) && !FieldRules.TakesTrailers(field.Name, field.Value))
             {
                 continue;
             }
