@@ -174,7 +174,8 @@ public sealed class BrokenUpstreamTests
             """);
         var answer = await gateway.SendRawAsync(request);
         await AssertProblemAsync(gateway, answer, status, code, upstream.Port);
-        Assert.Equal(status == 405 ? "GET, HEAD, POST" : null, answer["Allow"]);
+        string[] allowed = status == 405 ? ["GET", "HEAD", "POST"] : [];
+        Assert.Equal(allowed, (answer["Allow"] ?? "").Split(", ", StringSplitOptions.RemoveEmptyEntries).Order());
     }
 
     [Fact]
