@@ -63,7 +63,7 @@ internal static class RequestHead
         {
             call.BodyLength = 0;
         }
-        else if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true)
+        else if (MayHaveBody(context))
         {
             call.Body = request.BodyReader;
             call.BodyLength = request.ContentLength;
@@ -71,6 +71,15 @@ internal static class RequestHead
             call.ExpectContinue = request.Headers.Expect.Count > 0
                 && string.Equals(request.Headers.Expect[0], "100-continue", StringComparison.OrdinalIgnoreCase);
         }
+    }
+
+    /// <summary>HTTP/1.1 says in the head whether a body follows (RFC 9112 §6.3); asking the server is dearer.</summary>
+    private static bool MayHaveBody(HttpContext context)
+    {
+        var request = context.Request;
+        return HttpProtocol.IsHttp11(request.Protocol) && request.ContentLength is null && request.Headers.TransferEncoding.Count == 0
+            ? false
+            : context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true;
     }
 
     private static void AddUpgrade(HttpContext context, UpstreamCall call, StringValues connection)
@@ -85,7 +94,7 @@ internal static class RequestHead
             call.Body = null;
             call.BodyLength = null;
         }
-        else if (context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } extended)
+        else if (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } extended)
         {
             // RFC 8441: the HTTP/2 way to open a WebSocket, said to an HTTP/1.1 upstream in its own words.
             call.Method = HttpMethod.Get;

@@ -64,11 +64,6 @@ internal static class ResponseBody
         {
             WriteEnd(writer, reply);
         }
-        // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
-        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
-        {
-            await FlushAsync(writer);
-        }
         else if (reply.Trailers is { } trailers && context.Features.Get<IHttpResponseTrailersFeature>() is { } feature)
         {
             foreach (var (name, value) in trailers.Fields)
@@ -76,8 +71,8 @@ internal static class ResponseBody
                 feature.Trailers.Append(name, value);
             }
         }
-        // The server sends what is left by itself only where nothing has been sent before.
-        if (context.Response.HasStarted)
+        // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
+        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
         {
             await FlushAsync(writer);
         }

@@ -13,20 +13,39 @@ internal static class ResponseHead
         var response = context.Response;
         response.StatusCode = (int)reply.StatusCode;
         var headers = response.Headers;
-        foreach (var (name, value) in reply.Fields.Fields)
+        var fields = reply.Fields.Fields;
+        var via = Via.Entry(reply.Version.Major == 2 ? "HTTP/2" : "HTTP/1.1");
+        for (var i = 0; i < fields.Length; i++)
         {
+            var (name, value) = fields[i];
             if (name.Length == 12 && name.Equals("X-Request-Id", StringComparison.OrdinalIgnoreCase))
             {
                 continue; // the client gets the id under which this gateway knows the request
             }
-            if (!headers.TryAdd(name, value))
+            // Asking the dictionary whether it has a field costs as much as setting it, and few fields come twice.
+            if (IsRepeated(fields[..i], name))
             {
                 headers.Append(name, value);
             }
+            else
+            {
+                headers[name] = value;
+            }
         }
-        var via = Via.Entry(reply.Version.Major == 2 ? "HTTP/2" : "HTTP/1.1");
-        headers.Via = headers.Via.Count == 0 ? via : $"{headers.Via}, {via}";
+        headers.Via = reply.Fields.Find("Via") is null ? via : $"{headers.Via}, {via}";
         response.ContentLength = reply.Length;
         rules?.Apply(headers);
+    }
+
+    private static bool IsRepeated(ReadOnlySpan<(string Name, string Value)> before, string name)
+    {
+        foreach (ref readonly var field in before)
+        {
+            if (field.Name.Length == name.Length && field.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+        return false;
     }
 }
