@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Postern.Config;
 using Postern.Server.Commands;
 using Postern.Server.Serving;
 
@@ -18,17 +19,25 @@ internal static class CommandLine
             CheckCommand.Create(),
             ExplainCommand.Create(),
             SchemaCommand.Create(),
-
             DemoCommand.Create(error, TimeProvider.System),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var problem in parsed.Errors)
+            if (parsed.CommandResult.Command == root && args is [var typed, ..] && !typed.StartsWith('-'))
             {
-                await error.WriteLineAsync(problem.Message);
+                var commands = root.Subcommands.Select(c => c.Name).ToList();
+                await error.WriteLineAsync($"No command '{typed}'{Nearest.Hint(typed, commands)} (there are {string.Join(", ", commands)})");
             }
-            await error.WriteLineAsync("'postern --help' says what can be written.");
+            else
+            {
+                foreach (var message in parsed.Errors.Select(e => e.Message).Distinct())
+                {
+                    await error.WriteLineAsync(message);
+                }
+            }
+            var name = parsed.CommandResult.Command == root ? "postern" : $"postern {parsed.CommandResult.Command.Name}";
+            await error.WriteLineAsync($"'{name} --help' says what can be written.");
             return 2;
         }
         return await parsed.InvokeAsync(new InvocationConfiguration

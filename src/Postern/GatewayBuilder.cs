@@ -28,7 +28,17 @@ public sealed class GatewayBuilder
     public GatewayBuilder TrustedProxies(params string[] networks) => Root<GatewayOptions>(o => o with { TrustedProxies = networks });
 
     /// <summary>Defines an upstream: <c>Upstream("orders", "http://10.0.0.5:5003")</c>. Routes call it as <c>http://orders/…</c>.</summary>
-    public UpstreamBuilder Upstream(string name, params string[] urls) => Upstream(name, urls, "");
+    public UpstreamBuilder Upstream(string name, string url, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        Upstream(name, [url], file, line);
+
+    /// <summary>Defines an upstream with several destinations.</summary>
+    public UpstreamBuilder Upstream(string name, string[] urls, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    {
+        var upstream = new UpstreamConfig(name);
+        upstream.Sections.Origin = Place.Of(file, line, $"upstreams.{name}");
+        Config.Upstreams.Add(upstream);
+        return new UpstreamBuilder(upstream).Set<ForwardingOptions>(o => urls is [var only] ? o with { Url = only } : o with { Urls = urls });
+    }
 
     /// <summary>Adds a gate, or adds to the one of that name.</summary>
     public GatewayBuilder Gate(string name, Action<GateBuilder> build, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
@@ -45,13 +55,6 @@ public sealed class GatewayBuilder
         return this;
     }
 
-    private UpstreamBuilder Upstream(string name, string[] urls, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
-    {
-        var upstream = new UpstreamConfig(name);
-        upstream.Sections.Origin = Place.Of(file, line, $"upstreams.{name}");
-        Config.Upstreams.Add(upstream);
-        return new UpstreamBuilder(upstream).Set<ForwardingOptions>(o => o with { Urls = urls });
-    }
 }
 
 /// <summary>Says more of an upstream.</summary>

@@ -58,13 +58,13 @@ public static class PosternExtensions
     }
 
     /// <summary>Watches the files for as long as the host runs.</summary>
-    private sealed class ReloadService(GatewayRuntime runtime) : IHostedService
+    private sealed class ReloadService(GatewayRuntime runtime, ILoggerFactory loggers) : IHostedService
     {
         private ConfigReloader? reloader;
 
         public Task StartAsync(CancellationToken cancellationToken)
         {
-            reloader = new ConfigReloader(runtime, TimeProvider.System);
+            reloader = new ConfigReloader(runtime, loggers.CreateLogger("Postern"), TimeProvider.System);
             return Task.CompletedTask;
         }
 

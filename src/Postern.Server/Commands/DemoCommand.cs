@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Postern.Config;
 using Postern.Server.Listening;
 using Postern.Server.Serving;
@@ -17,9 +18,9 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         var port = new Option<int>("--port", "-p") { Description = "The gateway's port on 127.0.0.1.", HelpName = "PORT", DefaultValueFactory = _ => DefaultPort };
         port.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is < 0 or > 65535)
+            if (result.Tokens is [var token] && !ushort.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out _))
             {
-                result.AddError($"A port is a number from 0 to 65535, got '{result.Tokens[0].Value}'.");
+                result.AddError($"A port is a number from 0 to 65535, got '{token.Value}'.");
             }
         });
         var command = new Command("demo", """

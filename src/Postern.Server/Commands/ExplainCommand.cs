@@ -1,5 +1,8 @@
 using System.CommandLine;
+using Postern.Config;
 using Postern.Runtime;
+using Postern.Server.Listening;
+using Postern.Wire;
 
 namespace Postern.Server.Commands;
 
@@ -47,16 +50,26 @@ internal static class ExplainCommand
         {
             var (host, target) = Split(url);
             var fields = headers.Select(h => h.Split(':', 2)).Select(h => (h[0].Trim(), h[1].Trim()));
-            var (text, answered) = Explain.Request(runtime.Snapshot, method.ToUpperInvariant(), host, target, fields);
+            var listen = runtime.Snapshot.Config.Root.Written<GatewayOptions>().Listen ?? [];
+            // What one listener refuses another may let through: the one whose port the URL names, else the first.
+            var listener = listen.FirstOrDefault(l => l.Url.EndsWith(PortOf(host), StringComparison.Ordinal)) ?? listen.FirstOrDefault();
+            var (text, answered) = Explain.Request(
+                runtime.Snapshot, method.ToUpperInvariant(), host, target, fields, listener is null ? PathFaults.None : Listener.AllowedBy(listener.Paths));
             Console.Write(text);
             return answered ? 0 : 1;
         }
     }
 
+    /// <summary><c>:8080</c>; without a port, HTTP's own.</summary>
+    private static string PortOf(string host) =>
+        host.LastIndexOf(':') is >= 0 and var colon && colon > host.LastIndexOf(']') ? host[colon..] : ":80";
+
     /// <summary>Host and request target as a client would send them; a <see cref="Uri"/> would normalise what is asked about.</summary>
     private static (string Host, string Target) Split(string url)
     {
-        var scheme = url.IndexOf("://", StringComparison.Ordinal);
+        // The fragment is the client's own (RFC 9110 §4.2.5).
+        url = url.Split('#', 2)[0];
+        var scheme = url.StartsWith('/') ? -1 : url.IndexOf("://", StringComparison.Ordinal);
         if (scheme < 0)
         {
             return ("localhost", url);

@@ -189,7 +189,8 @@ internal sealed class Listener : IAsyncDisposable
         }
     }
 
-    private static PathFaults AllowedBy(PathRulesOptions rules)
+    /// <summary>The paths that the rules let through.</summary>
+    internal static PathFaults AllowedBy(PathRulesOptions rules)
     {
         return Flag(rules.EncodedSlash, PathFaults.EncodedSlash) | Flag(rules.EncodedBackslash, PathFaults.EncodedBackslash)
             | Flag(rules.Backslash, PathFaults.Backslash) | Flag(rules.DoubleSlash, PathFaults.DoubleSlash)

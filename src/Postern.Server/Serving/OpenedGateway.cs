@@ -15,12 +15,14 @@ internal static class OpenedGateway
     public static (Gateway? Gateway, IReadOnlyList<ConfigProblem> Problems) Open(
         string file, Action<GatewayBuilder>? build, ILoggerFactory loggers, TimeProvider time)
     {
-        var (runtime, problems) = GatewayRuntime.Start(() => PosternExtensions.Load(file, build), loggers.CreateLogger("Postern"), time);
+        var logger = loggers.CreateLogger("Postern");
+        var (runtime, problems) = GatewayRuntime.Start(() => PosternExtensions.Load(file, build), logger, time);
         if (runtime is null)
         {
             return (null, problems);
         }
-        var reloader = new ConfigReloader(runtime, time);
+        runtime.Reloaded = new RestartNotice(runtime.Snapshot.Config, logger).Tell;
+        var reloader = new ConfigReloader(runtime, logger, time);
         var config = runtime.Snapshot.Config;
         var options = config.Root.Written<GatewayOptions>();
         return (new Gateway

@@ -67,7 +67,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
         }, loggers, time);
         if (admin is not null)
         {
-            await admin.StartAsync();
+            await StartAsync(admin);
         }
         await error.WriteAsync(Banner(gateway, traffic.Urls, admin?.Url));
         started?.Invoke(traffic.Urls);
@@ -78,6 +78,18 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
             LogCut(logger);
         }
         return 0;
+    }
+
+    private static async Task StartAsync(AdminServer admin)
+    {
+        try
+        {
+            await admin.StartAsync();
+        }
+        catch (ListenException e)
+        {
+            throw new ListenException($"admin port {e.Message}", e);
+        }
     }
 
     private static string Banner(Gateway gateway, IReadOnlyList<string> urls, string? admin) => string.Create(CultureInfo.InvariantCulture, $"""

@@ -12,6 +12,8 @@ internal sealed class Signals : IDisposable
 
     public Signals(Action reload, Action<int> exit)
     {
+        // A shell starts what a script puts behind '&' with SIGINT ignored, and the runtime would leave it so.
+        _ = NativeMethods.signal(NativeMethods.SIGINT, NativeMethods.SIG_DFL);
         registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
@@ -43,5 +45,14 @@ internal sealed class Signals : IDisposable
         {
             registration.Dispose();
         }
+    }
+
+    private static class NativeMethods
+    {
+        public const int SIGINT = 2;
+        public const nint SIG_DFL = 0;
+
+        [DllImport("libc")]
+        public static extern nint signal(int number, nint handler);
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Postern.Config.Yaml;
 
 namespace Postern.Runtime;
@@ -7,17 +8,18 @@ namespace Postern.Runtime;
 /// a save in place, an atomic rename, and Kubernetes' swap of a symlinked directory alike, on every file system, where
 /// change notifications each miss one of them. A change counts once two looks in a row have seen the same.
 /// </summary>
-internal sealed class ConfigReloader : IAsyncDisposable
+internal sealed partial class ConfigReloader : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
     private readonly GatewayRuntime runtime;
+    private readonly ILogger logger;
     private readonly TimeProvider time;
     private readonly CancellationTokenSource stopped = new();
     private readonly Task watching;
 
-    public ConfigReloader(GatewayRuntime runtime, TimeProvider time)
+    public ConfigReloader(GatewayRuntime runtime, ILogger logger, TimeProvider time)
     {
-        (this.runtime, this.time) = (runtime, time);
+        (this.runtime, this.logger, this.time) = (runtime, logger, time);
         watching = Task.Run(WatchAsync);
     }
 
@@ -37,7 +39,7 @@ internal sealed class ConfigReloader : IAsyncDisposable
             while (await timer.WaitForNextTickAsync(stopped.Token))
             {
                 var taken = runtime.Loaded.Texts;
-                var now = taken.Keys.ToDictionary(f => f, ConfigFile.Peek);
+                var now = taken.ToDictionary(f => f.Key, f => IsFile(f.Key) ? ConfigFile.Peek(f.Key) : f.Value);
                 if (Same(now, taken))
                 {
                     seen = null;
@@ -45,7 +47,7 @@ internal sealed class ConfigReloader : IAsyncDisposable
                 else if (seen is not null && Same(now, seen))
                 {
                     seen = null;
-                    runtime.Reload();
+                    Reload();
                 }
                 else
                 {
@@ -58,6 +60,26 @@ internal sealed class ConfigReloader : IAsyncDisposable
         }
     }
 
+    /// <summary>A fault in a reload (C# of the host takes part in it) must not end the watch.</summary>
+    private void Reload()
+    {
+        try
+        {
+            runtime.Reload();
+        }
+        catch (Exception e)
+        {
+            LogFailed(logger, e);
+        }
+    }
+
+    /// <summary>What a shell hands over as a pipe (<c>/dev/fd/63</c>) can be read once only.</summary>
+    private static bool IsFile(string path) =>
+        !path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/proc/", StringComparison.Ordinal);
+
     private static bool Same(IReadOnlyDictionary<string, string> a, IReadOnlyDictionary<string, string> b) =>
         a.Count == b.Count && a.All(f => b.TryGetValue(f.Key, out var text) && text == f.Value);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A reload failed; what ran before runs on")]
+    private static partial void LogFailed(ILogger logger, Exception exception);
 }

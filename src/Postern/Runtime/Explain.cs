@@ -11,7 +11,7 @@ namespace Postern.Runtime;
 internal static class Explain
 {
     /// <summary>The answer in lines, and whether a route answers.</summary>
-    public static (string Text, bool Answered) Request(GatewaySnapshot snapshot, string method, string host, string rawTarget, IEnumerable<(string Name, string Value)> headers)
+    public static (string Text, bool Answered) Request(GatewaySnapshot snapshot, string method, string host, string rawTarget, IEnumerable<(string Name, string Value)> headers, PathFaults allowed = PathFaults.None)
     {
         var context = new DefaultHttpContext();
         var exchange = new Exchange { ClientAddress = "127.0.0.1" };
@@ -20,7 +20,14 @@ internal static class Explain
         context.Request.Headers.Host = host;
         foreach (var (name, value) in headers)
         {
-            context.Request.Headers.Append(name, value);
+            if (name.Equals("Host", StringComparison.OrdinalIgnoreCase))
+            {
+                context.Request.Headers.Host = value;
+            }
+            else
+            {
+                context.Request.Headers.Append(name, value);
+            }
         }
         context.Features.Get<IHttpRequestFeature>()!.RawTarget = rawTarget;
         var text = new StringBuilder().AppendLine($"{method} {rawTarget}");
@@ -30,7 +37,7 @@ internal static class Explain
         }
         (exchange.Path, exchange.Query) = (path, query);
         context.Request.QueryString = new QueryString(query);
-        if (RequestTarget.Inspect(path, query) is not PathFaults.None and var faults)
+        if ((RequestTarget.Inspect(path, query) & ~allowed) is not PathFaults.None and var faults)
         {
             return (text.AppendLine($"refused  400 bad-path: {RequestTarget.Describe(faults)}").ToString(), false);
         }
@@ -42,14 +49,14 @@ internal static class Explain
         answered = false;
         if (snapshot.Gate(context, exchange) is not { } gate)
         {
-            var gates = snapshot.Gates.Select(g => $"  {g.Config.Name}  {g.Host?.Text}{g.Path}");
+            var gates = snapshot.Gates.Select(g => $"  {g.Config.Name}  {g.Host?.Text}{g.Path}  {g.Config.Sections.Origin.Position}");
             return $"404 route-not-found: no gate answers; the gates are{Environment.NewLine}{string.Join(Environment.NewLine, gates)}{Environment.NewLine}";
         }
         var text = new StringBuilder();
         Line(text, "gate", $"{gate.Config.Name}{(gate.Config.Own.Owner is { } owner ? $", owned by {owner}" : "")}", gate.Config.Sections.Origin.Position);
         if (gate.Table.Match(context, exchange) is not { } route)
         {
-            return text.Append(NoRoute(gate, exchange)).ToString();
+            return text.Append(NoRoute(gate, context.Request.Method, exchange)).ToString();
         }
         answered = true;
         Line(text, "route", route.ToString(), route.Origin.Position);
@@ -65,7 +72,7 @@ internal static class Explain
         return text.ToString();
     }
 
-    private static string NoRoute(GateSnapshot gate, Exchange exchange)
+    private static string NoRoute(GateSnapshot gate, string method, Exchange exchange)
     {
         if (exchange.Allow is not null)
         {
@@ -73,14 +80,36 @@ internal static class Explain
         }
         var path = exchange.Path[exchange.PrefixLength..];
         var nearest = gate.Table.Routes
-            .Select(r => (Route: r, Distance: Nearest.Slips(r.Template.Text, path)))
-            .OrderBy(r => r.Distance).Take(3).ToList();
+            .Select(r => (Route: r, Distance: Distance(r.Template, path), Method: r.Answers(method) ? 0 : 1))
+            .OrderBy(r => r.Distance).ThenBy(r => r.Method).Take(3).ToList();
         var text = new StringBuilder().AppendLine($"404 route-not-found: no route of gate '{gate.Config.Name}' answers; the nearest are");
-        foreach (var (route, _) in nearest)
+        foreach (var (route, distance, _) in nearest)
         {
-            text.AppendLine($"  {route}  {route.Origin.Position}");
+            text.AppendLine($"  {route}  {route.Origin.Position}{(distance == 0 && !route.Conditions.IsEmpty ? "  (its 'when' does not hold)" : "")}");
         }
         return text.ToString();
+    }
+
+    /// <summary>How many slips lead from the path to one that the template takes.</summary>
+    private static int Distance(PathTemplate template, string path)
+    {
+        var (segments, parts) = (template.Segments, path.Split('/').Skip(1).ToArray());
+        var slips = 0;
+        for (var i = 0; i < Math.Max(segments.Count, parts.Length); i++)
+        {
+            if (i < segments.Count && segments[i].Kind == SegmentKind.Rest)
+            {
+                return slips;
+            }
+            slips += (i < segments.Count, i < parts.Length) switch
+            {
+                (true, true) when segments[i].Kind == SegmentKind.Literal => Nearest.Slips(segments[i].Text, parts[i]),
+                (true, true) => segments[i].Kind == SegmentKind.Any && parts[i].Length > 0 ? 0 : 1,
+                (true, false) => segments[i].Text.Length + 1,
+                _ => parts[i].Length + 1,
+            };
+        }
+        return slips;
     }
 
     private static void Line(StringBuilder text, string label, string what, string? place = null) =>

@@ -14,30 +14,29 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
 {
     private readonly Dictionary<string, UpstreamHandle> upstreams = [];
     private readonly Dictionary<string, HashSet<(string, string)>> upstreamState = [];
+    private readonly HashSet<string> unread = [];
 
-    /// <summary>The new snapshot, or null where what all gates share is wrong. The caller commits or abandons the state.</summary>
+    /// <summary>
+    /// The new snapshot, or null where what all gates share is wrong. Everything is compiled even then, so that every error
+    /// is told at once. The caller commits or abandons the state.
+    /// </summary>
     public GatewaySnapshot? Compile()
     {
-        if (check.Failed(null))
-        {
-            return null;
-        }
+        var read = !check.Failed(null);
+        unread.UnionWith(config.Gates.Select(g => g.Name).Where(check.Failed));
         CompileUpstreams();
-        if (config.Gates.Count == 0)
+        if (config.Gates.Count == 0 && read)
         {
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
         var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "/" }, []));
-        if (check.Failed(null))
-        {
-            return null;
-        }
-        var gates = new List<GateSnapshot>();
+        var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {
             check.Gate = gate.Name;
-            var compiled = check.Failed(gate.Name) ? null : CompileGate(gate, gates);
-            if (compiled is null || check.Failed(gate.Name))
+            GateSnapshot? compiled = CompileGate(gate, [.. tried, .. gates.Except(tried)]);
+            tried.Add(compiled);
+            if (check.Failed(gate.Name))
             {
                 compiled = LastGood(gate.Name);
             }
@@ -47,7 +46,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             }
             check.Gate = null;
         }
-        return new GatewaySnapshot(config, gates, unmatched);
+        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, unmatched);
     }
 
     private void CompileUpstreams()
@@ -61,19 +60,22 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         }
     }
 
-    private GateSnapshot? CompileGate(GateConfig gate, List<GateSnapshot> before)
+    private GateSnapshot CompileGate(GateConfig gate, List<GateSnapshot> before)
     {
         var (host, prefix) = CompileMatch(gate, before);
         var used = new HashSet<string>();
         var table = new RouteTable();
+        var own = new HashSet<(string, string)>();
+        state.Record(own);
         foreach (var route in gate.Routes)
         {
             if (RouteCompiler.Compile(Scope(gate, route, used)) is { } compiled && table.Add(compiled) is { } tie)
             {
-                check.Error(route.Sections.Origin, $"answers the same requests as {tie.Origin.Position} {tie.Origin.Path} ({tie}); remove one, or tell them apart with 'when'");
+                check.Error(route.Sections.Origin, $"answers the same requests as {tie.Origin.Path} ({tie.Origin.Position}), got {compiled}; remove one, or tell them apart with 'when'");
             }
         }
-        if (gate.Routes.Count == 0)
+        state.Record(null);
+        if (gate.Routes.Count == 0 && !check.Failed(gate.Name))
         {
             check.Warn(gate.Sections.Origin.At("routes"), "no routes, so every request gets 404; add one");
         }
@@ -85,13 +87,20 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             Version = same ? previous!.Version : (previous?.Version ?? 0) + 1,
             Since = same ? previous!.Since : time.GetUtcNow(),
             Text = text,
-            State = [.. used.SelectMany(u => upstreamState.GetValueOrDefault(u, []))],
+            State = [.. own, .. used.SelectMany(u => upstreamState.GetValueOrDefault(u, []))],
         };
     }
 
     private (HostPattern?, string[]) CompileMatch(GateConfig gate, List<GateSnapshot> before)
     {
         var match = gate.Own.Match;
+        var told = new Check();
+        match.Validate(told);
+        if (told.Failed(null))
+        {
+            // It was said when the file was read.
+            return (null, []);
+        }
         HostPattern? host = null;
         if (match.Host is { } text)
         {
@@ -101,20 +110,35 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
                 check.Error(match, "host", problem);
             }
         }
-        var (prefix, error) = PathTemplate.Parse(match.Path is { Length: > 1 } path ? path.TrimEnd('/') : "/");
-        if (error is not null || prefix!.Parameters.Count > 0)
+        var (prefix, error) = PathTemplate.Parse(match.Path is { Length: > 1 } path ? path : "/");
+        if (error is not null)
         {
-            check.Error(match, "path", error ?? $"a gate's prefix has no parameters, got '{match.Path}'; put them into its routes");
+            check.Error(match, "path", error);
             return (host, []);
         }
-        string[] segments = [.. prefix.Segments.Select(s => s.Text)];
-        var tie = before.Find(g => g.Prefix.SequenceEqual(segments) && string.Equals(g.Host?.Text, host?.Text, StringComparison.OrdinalIgnoreCase));
-        if (tie is not null)
+        string[] segments = [.. prefix!.Segments.Select(s => s.Text)];
+        if (before.Find(g => g.Prefix.SequenceEqual(segments) && string.Equals(g.Host?.Text, host?.Text, StringComparison.OrdinalIgnoreCase)) is { } tie)
         {
-            var place = tie.Config.Sections.Origin.Position;
-            check.Error(match, match.Path is null ? "host" : "path", $"gate '{tie.Config.Name}' ({place}) answers to the same path and host; give this gate its own");
+            Tie(gate, tie.Config);
         }
         return (host, segments);
+    }
+
+    private void Tie(GateConfig gate, GateConfig other)
+    {
+        var (match, place) = (gate.Own.Match, other.Sections.Origin.Position);
+        var said = new[] { match.Path is null ? null : $"path {match.Path}", match.Host is null ? null : $"host {match.Host}" }.OfType<string>().ToList();
+        if (said.Count == 0)
+        {
+            // A gate whose file can't be read says nothing; that was told.
+            if (unread.Contains(gate.Name) || unread.Contains(other.Name))
+            {
+                return;
+            }
+            check.Error(gate.Sections.Origin.At("match"), $"needed, but not written: gate '{other.Name}' ({place}) takes every request already; add match: {{ path: /{gate.Name} }}");
+            return;
+        }
+        check.Error(match, match.Path is null ? "host" : "path", $"gate '{other.Name}' ({place}) answers to this already, got {string.Join(" and ", said)}; give one of them its own");
     }
 
     private GateSnapshot? LastGood(string name)

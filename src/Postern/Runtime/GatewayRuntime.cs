@@ -38,6 +38,9 @@ internal sealed partial class GatewayRuntime : IDisposable
     /// <summary>The numbers behind <c>/metrics</c>.</summary>
     public required MetricRegistry Metrics { get; init; }
 
+    /// <summary>Told of each snapshot that a reload brought, after it has begun to serve.</summary>
+    public Action<GatewaySnapshot>? Reloaded { get; set; }
+
     /// <summary>The last reload that was not taken as a whole; null once one was.</summary>
     public FailedReload? LastFailure { get; private set; }
 
@@ -111,10 +114,8 @@ internal sealed partial class GatewayRuntime : IDisposable
             State.Commit();
             Report();
             LogReloaded(logger, string.Join(", ", compiled.Gates.Select(g => $"{g.Config.Name} v{g.Version}")));
-            foreach (var gate in errors.GroupBy(e => e.Gate))
-            {
-                LogGateKept(logger, gate.Key, Environment.NewLine + string.Join(Environment.NewLine, gate));
-            }
+            Tell(problems, compiled);
+            Reloaded?.Invoke(compiled);
             return problems;
         }
     }
@@ -125,6 +126,26 @@ internal sealed partial class GatewayRuntime : IDisposable
         {
             // Nothing is asked for any more, so everything is retired.
             State.Commit();
+        }
+    }
+
+    private void Tell(IReadOnlyList<ConfigProblem> problems, GatewaySnapshot compiled)
+    {
+        foreach (var gate in problems.Where(p => !p.IsWarning).GroupBy(e => e.Gate))
+        {
+            var lines = Environment.NewLine + string.Join(Environment.NewLine, gate);
+            if (compiled.Gates.Any(g => g.Config.Name == gate.Key))
+            {
+                LogGateKept(logger, gate.Key, lines);
+            }
+            else
+            {
+                LogGateMissing(logger, gate.Key, lines);
+            }
+        }
+        foreach (var warning in problems.Where(p => p.IsWarning))
+        {
+            LogWarning(logger, warning);
         }
     }
 
@@ -154,6 +175,12 @@ internal sealed partial class GatewayRuntime : IDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Gate {Gate} keeps its last good configuration:{Problems}")]
     private static partial void LogGateKept(ILogger logger, string? gate, string problems);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Gate {Gate} is new and has errors, so it does not serve yet:{Problems}")]
+    private static partial void LogGateMissing(ILogger logger, string? gate, string problems);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Problem}")]
+    private static partial void LogWarning(ILogger logger, ConfigProblem problem);
 }
 
 /// <summary>A reload that was not taken, wholly or for some gates.</summary>

@@ -23,7 +23,9 @@ internal static class RouteCompiler
             check.Error(at.At(route.Method == "*" ? "any" : route.Method.ToLowerInvariant()), problem);
         }
         var conditions = CompileConditions(route, check);
-        if (Backend(scope) is not { } chain || template is null || conditions is null)
+        // Without a backend it never runs, but what it ties with is told all the same.
+        var chain = Backend(scope) ?? (static _ => Task.CompletedTask);
+        if (template is null || conditions is null)
         {
             return null;
         }
@@ -54,7 +56,9 @@ internal static class RouteCompiler
                 found = backend.Backend.Compile(scope);
             }
         }
-        if (asked.Count != 1 && scope.Check.Problems.Count == before)
+        // A key that is there but unusable was told when it was read.
+        var written = asked.Count > 0 || !Array.Exists(Features.Backends, b => scope.Route.Sections.Origin.Has(b.Key));
+        if (asked.Count != 1 && written && scope.Check.Problems.Count == before)
         {
             var keys = string.Join(" or ", Features.Backends.Select(b => $"'{b.Key}'"));
             scope.Check.Error(scope.Route.Sections.Origin, asked.Count == 0
@@ -72,7 +76,12 @@ internal static class RouteCompiler
             (host, var problem) = HostPattern.Parse(text);
             if (problem is not null)
             {
-                check.Error(route.When, "host", problem);
+                var told = new Check();
+                route.When.Validate(told);
+                if (!told.Failed(null))
+                {
+                    check.Error(route.When, "host", problem);
+                }
                 return null;
             }
         }

@@ -157,14 +157,11 @@ internal sealed class RouteTable
         return HttpMethods.IsConnect(method) && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } ? HttpMethods.Get : method;
     }
 
+    /// <summary>Adds a method to those the path has, in the order of the alphabet, each once.</summary>
     private static void Allow(Exchange exchange, string method)
     {
-        exchange.Allow = exchange.Allow is null ? method
-            : exchange.Allow.Split(", ").Contains(method) ? exchange.Allow : $"{exchange.Allow}, {method}";
-        if (method == "GET")
-        {
-            Allow(exchange, "HEAD");
-        }
+        string[] more = method == "GET" ? ["GET", "HEAD"] : [method];
+        exchange.Allow = string.Join(", ", more.Union(exchange.Allow?.Split(", ") ?? []).Order(StringComparer.Ordinal));
     }
 
     private static bool Accepts(SegmentKind kind, ReadOnlySpan<char> segment) => kind switch

@@ -8,11 +8,16 @@ internal sealed class HeaderRules
 {
     private readonly string[] removed;
     private readonly (string Name, string Value)[] added;
+    private readonly string text;
 
     private HeaderRules(HeaderRulesOptions options)
     {
         removed = [.. options.Remove, .. options.Set.Keys];
         added = [.. options.Set.Select(p => (p.Key, p.Value)), .. options.Add.Select(p => (p.Key, p.Value))];
+        text = string.Join(", ", [
+            .. options.Remove.Select(name => $"remove {name}"),
+            .. options.Set.Select(p => $"set {p.Key}: {p.Value}"),
+            .. options.Add.Select(p => $"add {p.Key}: {p.Value}")]);
     }
 
     /// <summary>The rules, or null where there is nothing to do.</summary>
@@ -43,5 +48,5 @@ internal sealed class HeaderRules
         }
     }
 
-    public override string ToString() => string.Join(", ", [.. removed.Select(r => "-" + r), .. added.Select(a => $"{a.Name}: {a.Value}")]);
+    public override string ToString() => text;
 }

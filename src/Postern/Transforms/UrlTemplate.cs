@@ -1,91 +1,139 @@
 using System.Text;
+using Postern.Config;
 using Postern.Pipeline;
 
 namespace Postern.Transforms;
 
 /// <summary>
 /// The upstream's path and query, with <c>{name}</c> standing for the bytes that the route's parameter matched. What was
-/// matched goes on untouched: nothing is decoded, so nothing can be encoded differently.
+/// matched goes on untouched: nothing is decoded, so nothing can be encoded differently. Only in a query are those
+/// characters encoded that would end a value there.
 /// </summary>
 internal sealed class UrlTemplate
 {
-    private readonly (string Text, int Parameter)[] parts;
+    private readonly record struct Part(string Text, int Parameter, bool InQuery);
+
+    private readonly Part[] path;
+    private readonly Part[] query;
     private readonly string? fixedTarget;
-    private readonly bool samePath;
 
-    private UrlTemplate((string, int)[] parts, string query, bool samePath)
+    private UrlTemplate(Part[] path, Part[] query)
     {
-        (this.parts, Query, this.samePath) = (parts, query, samePath);
-        fixedTarget = !samePath && parts is [var (text, parameter)] && parameter < 0 ? text + query : null;
+        (this.path, this.query) = (path, query);
+        if (path.Length > 0 && Array.TrueForAll([.. path, .. query], p => p.Parameter < 0))
+        {
+            fixedTarget = string.Concat([.. path.Select(p => p.Text), .. query.Select(p => p.Text)]);
+        }
     }
-
-    /// <summary>The template's own query with its <c>?</c>, or empty.</summary>
-    public string Query { get; }
 
     /// <summary>Reads path and query of a URL; otherwise says what is wrong with them.</summary>
     public static (UrlTemplate? Template, string? Error) Parse(string pathAndQuery, IReadOnlyList<string> parameters)
     {
         var at = pathAndQuery.IndexOf('?');
-        var (path, query) = at < 0 ? (pathAndQuery, "") : (pathAndQuery[..at], pathAndQuery[at..]);
-        var parts = new List<(string, int)>();
-        for (var from = 0; from < path.Length;)
-        {
-            var open = path.IndexOf('{', from);
-            if (open != from)
-            {
-                parts.Add((path[from..(open < 0 ? path.Length : open)], -1));
-            }
-            if (open < 0)
-            {
-                break;
-            }
-            var close = path.IndexOf('}', open);
-            if (close < 0)
-            {
-                return (null, $"'{{' without '}}', got '{path}'");
-            }
-            var name = path[(open + 1)..close].TrimStart('*');
-            var index = parameters.ToList().IndexOf(name);
-            if (index < 0)
-            {
-                return (null, parameters.Count == 0
-                    ? $"no parameter '{name}': the route's path has none; write it as {{{name}}} there"
-                    : $"no parameter '{name}' in the route's path{(Config.Nearest.Of(name, parameters) is { } near ? $"; did you mean '{near}'?" : $"; it has {string.Join(", ", parameters)}")}");
-            }
-            parts.Add(("", index));
-            from = close + 1;
-        }
-        return (new UrlTemplate([.. parts], query, samePath: path.Length == 0), null);
+        var (path, pathError) = Split(at < 0 ? pathAndQuery : pathAndQuery[..at], parameters, inQuery: false);
+        // A lone '?' asks for nothing.
+        var (query, queryError) = Split(at < 0 || at == pathAndQuery.Length - 1 ? "" : pathAndQuery[at..], parameters, inQuery: true);
+        return (pathError ?? queryError) is { } error ? (null, error) : (new UrlTemplate(path, query), null);
     }
 
     /// <summary>The target to send for this request.</summary>
     public string Fill(Exchange exchange)
     {
-        if (fixedTarget is not null && exchange.Query.Length == 0)
+        var client = exchange.Query;
+        if (fixedTarget is not null && client.Length <= 1)
         {
             return fixedTarget;
         }
-        var query = exchange.Query;
-        if (samePath)
+        if (path.Length == 2 && path[1].Parameter >= 0 && query.Length == 0)
         {
-            var rest = exchange.PrefixLength == 0 ? exchange.Path : exchange.Path.Length == exchange.PrefixLength ? "/" : exchange.Path[exchange.PrefixLength..];
-            return Query.Length == 0 && query.Length == 0 ? rest : Join(rest, query);
-        }
-        if (parts.Length == 2 && parts[1].Parameter >= 0 && Query.Length == 0)
-        {
-            return string.Concat(parts[0].Text, exchange.Path.AsSpan(exchange.Parameters[parts[1].Parameter]), query);
+            return string.Concat(path[0].Text, exchange.Path.AsSpan(exchange.Parameters[path[1].Parameter]), client);
         }
         var target = new StringBuilder(exchange.Path.Length + 64);
-        foreach (var (text, parameter) in parts)
+        if (path.Length == 0)
         {
-            _ = parameter < 0 ? target.Append(text) : target.Append(exchange.Path.AsSpan(exchange.Parameters[parameter]));
+            // No path here: the request's own, without the gate's prefix.
+            var rest = exchange.Path.AsSpan(exchange.PrefixLength);
+            _ = rest.Length == 0 ? target.Append('/') : target.Append(rest);
         }
-        return Join(target.ToString(), query);
+        Append(target, path, exchange);
+        Append(target, query, exchange);
+        // The template's own query first, then the client's: ?limit=5&a=1.
+        if (client.Length > 1 && query.Length > 0)
+        {
+            target.Append('&').Append(client, 1, client.Length - 1);
+        }
+        else if (query.Length == 0)
+        {
+            target.Append(client);
+        }
+        return target.ToString();
     }
 
-    /// <summary>The template's query first, then the client's: <c>?limit=5&amp;a=1</c>.</summary>
-    private string Join(string path, string clientQuery) =>
-        Query.Length <= 1 || clientQuery.Length <= 1
-            ? string.Concat(path, Query.Length > 1 ? Query : clientQuery)
-            : string.Concat(path, Query, "&", clientQuery.AsSpan(1));
+    private static void Append(StringBuilder target, Part[] parts, Exchange exchange)
+    {
+        foreach (var part in parts)
+        {
+            if (part.Parameter < 0)
+            {
+                target.Append(part.Text);
+            }
+            else if (!part.InQuery)
+            {
+                target.Append(exchange.Path.AsSpan(exchange.Parameters[part.Parameter]));
+            }
+            else
+            {
+                AppendValue(target, exchange.Path.AsSpan(exchange.Parameters[part.Parameter]));
+            }
+        }
+    }
+
+    /// <summary>A path may hold these as they are; in a query each would begin something else.</summary>
+    private static void AppendValue(StringBuilder target, ReadOnlySpan<char> value)
+    {
+        foreach (var c in value)
+        {
+            _ = c switch
+            {
+                '&' => target.Append("%26"),
+                '+' => target.Append("%2B"),
+                ';' => target.Append("%3B"),
+                '=' => target.Append("%3D"),
+                _ => target.Append(c),
+            };
+        }
+    }
+
+    private static (Part[], string? Error) Split(string text, IReadOnlyList<string> parameters, bool inQuery)
+    {
+        var parts = new List<Part>();
+        for (var from = 0; from < text.Length;)
+        {
+            var open = text.IndexOf('{', from);
+            if (open != from)
+            {
+                parts.Add(new Part(text[from..(open < 0 ? text.Length : open)], -1, inQuery));
+            }
+            if (open < 0)
+            {
+                break;
+            }
+            var close = text.IndexOf('}', open);
+            if (close < 0)
+            {
+                return ([], $"'{{' is never closed, got '{text}'; add '}}', or write %7B for the character itself");
+            }
+            var name = text[(open + 1)..close].TrimStart('*');
+            var index = parameters.ToList().IndexOf(name);
+            if (index < 0)
+            {
+                return ([], parameters.Count == 0
+                    ? $"the route's path has no parameters, got '{{{name}}}'; write it as {{{name}}} there first"
+                    : $"the route's path has no parameter '{name}'{(Nearest.Of(name, parameters) is { } near ? $"; did you mean '{near}'?" : "; use one of its own")} (it has {string.Join(", ", parameters)})");
+            }
+            parts.Add(new Part("", index, inQuery));
+            from = close + 1;
+        }
+        return ([.. parts], null);
+    }
 }

@@ -28,6 +28,10 @@ internal sealed record HostPattern(string Text)
     public static (HostPattern?, string? Error) Parse(string text)
     {
         var name = text.StartsWith("*.", StringComparison.Ordinal) ? text[2..] : text;
+        if (System.Net.IPAddress.TryParse(name, out var address) && address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 && !name.StartsWith('['))
+        {
+            return (null, $"an IPv6 address stands in brackets, got '{text}'; write [{name}]");
+        }
         if (name.Contains(':') && !name.StartsWith('['))
         {
             return (null, $"a host has no port or scheme here, got '{text}'; write the name alone");

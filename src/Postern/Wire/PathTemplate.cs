@@ -48,7 +48,7 @@ internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> 
             }
         }
         return parameters.Count > RequestTarget.MaxParameters
-            ? (null, $"'{text}' has {parameters.Count} parameters; at most {RequestTarget.MaxParameters} are allowed")
+            ? (null, $"'{text}' has {parameters.Count} parameters; at most {RequestTarget.MaxParameters} are allowed; take the rest as '{{**rest}}'")
             : (new PathTemplate(text, segments, parameters), null);
     }
 
@@ -78,19 +78,19 @@ internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> 
             kind = SegmentKind.Rest;
             if (!last)
             {
-                return (null, $"'{part}' takes the rest of the path, so it comes last, got '{text}'");
+                return (null, $"'{part}' takes the rest of the path, so it comes last, got '{text}'; move it to the end, or write '{{{inner}}}' for one segment");
             }
         }
         else if (inner.IndexOf(':') is > 0 and var colon)
         {
             if (!Constraints.TryGetValue(inner[(colon + 1)..], out kind))
             {
-                return (null, $"no constraint '{inner[(colon + 1)..]}', got '{part}'; one of {string.Join(", ", Constraints.Keys)}");
+                return (null, $"no constraint '{inner[(colon + 1)..]}', got '{part}'; write one of {string.Join(", ", Constraints.Keys)}");
             }
             inner = inner[..colon];
         }
         var valid = inner.Length > 0 && !char.IsAsciiDigit(inner[0]) && inner.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
         return valid ? (new TemplateSegment(kind, inner), null)
-            : (null, $"'{part}' has no usable name; letters, digits, '_' and '-', as in '{{id}}'");
+            : (null, $"a parameter's name is letters, digits, '_' and '-', got '{part}'; write it like '{{id}}'");
     }
 }

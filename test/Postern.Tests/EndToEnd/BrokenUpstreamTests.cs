@@ -134,7 +134,7 @@ public sealed class BrokenUpstreamTests
             await release.Task;
             await connection.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         });
-        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "maxConnections: 1, connectTimeout: 100ms");
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "maxConnections: 1, connectTimeout: 1s");
         using var first = await gateway.ConnectAsync();
         await first.SendAsync(Request);
         var busy = await gateway.SendRawAsync(Request);

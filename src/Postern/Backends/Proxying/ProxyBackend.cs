@@ -34,14 +34,19 @@ internal sealed class ProxyBackend : IBackend
         var targets = new List<Target>();
         for (var i = 0; i < options.To!.Count; i++)
         {
+            if (options.To[i].Url.Length == 0)
+            {
+                // It was told when it was read.
+                continue;
+            }
             var (target, error) = CompileTarget(scope, options.To[i]);
             if (error is not null)
             {
                 scope.Check.Error(options.To[i], "url", error);
             }
-            else if (options.To[i].Weight > 0)
+            else if (target is not null && target.Weight > 0)
             {
-                targets.Add(target!);
+                targets.Add(target);
             }
         }
         if (targets.Count == 0 && options.To.All(t => t.Weight == 0))
@@ -69,8 +74,16 @@ internal sealed class ProxyBackend : IBackend
         {
             return (null, $"a path is sent as it stands here, got '{path}'; percent-encode spaces, '#', '\\' and everything beyond ASCII");
         }
+        if (name.IndexOfAny([':', '@']) >= 0 || name.Length == 0)
+        {
+            return (null, $"the name of an upstream stands behind http://, without a port, got '{to.Url}'; write http://NAME{path} and the address in the upstream's url");
+        }
         if (scope.Upstream(name) is not { } upstream)
         {
+            if (scope.Config.Root.Origin.At("upstreams").Broken)
+            {
+                return (null, null);
+            }
             var defined = scope.Config.Upstreams.Select(u => u.Name).ToList();
             var hint = Nearest.Of(name, defined) is { } near ? $"; did you mean '{near}'?" : "; define it under upstreams";
             return (null, $"no upstream named '{name}'{hint} (defined: {(defined.Count == 0 ? "none" : string.Join(", ", defined))})");
@@ -96,20 +109,24 @@ internal sealed class ProxyBackend : IBackend
         }
         if (options.Timeout is { } timeout)
         {
-            scope.Note("proxy", $"timeout {Scalars.Format(timeout)}");
+            scope.Note("proxy", $"timeout {Scalars.Format(timeout)}, whatever the upstream's");
         }
         if (options.PreserveHost == true)
         {
             scope.Note("proxy", "the client's Host is sent on");
         }
-        scope.Note("upstream", context =>
-        {
-            var exchange = Exchange.Of(context);
-            var target = choice.Choose(context, exchange);
-            var lines = new List<string> { target.Upstream.Name };
-            lines.AddRange(target.Upstream.Notes.Select(n => $"         {n.Handler}: {n.What}"));
-            lines.AddRange(target.Upstream.Urls.Select((url, i) => $"{(i == 0 ? "sends" : "or"),-9}{context.Request.Method} {url.TrimEnd('/')}{target.Url.Fill(exchange)}"));
-            return string.Join(Environment.NewLine, lines);
-        });
+        scope.Note("upstream", context => string.Join(
+            Environment.NewLine + "upstream ",
+            choice.Possible(context, Exchange.Of(context)).Select(t => Explain(context, t.Target, t.Share))));
+    }
+
+    /// <summary>One target as this request would meet it: the upstream's chain, and what each destination would be sent.</summary>
+    private static string Explain(HttpContext context, Target target, double share)
+    {
+        var lines = new List<string> { target.Upstream.Name + (share < 1 ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $", {share * 100:0.##}% of requests") : "") };
+        lines.AddRange(target.Upstream.Notes.Select(n => $"         {n.Handler}: {n.What}"));
+        lines.AddRange(target.Upstream.Urls.Select((url, i) =>
+            $"{(i == 0 ? "sends" : "or"),-9}{context.Request.Method} {url.TrimEnd('/')}{target.Url.Fill(Exchange.Of(context))}"));
+        return string.Join(Environment.NewLine, lines);
     }
 }

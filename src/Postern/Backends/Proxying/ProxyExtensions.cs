@@ -1,3 +1,4 @@
+using Postern.Config;
 using Postern.Transforms;
 
 namespace Postern.Backends.Proxying;
@@ -14,9 +15,17 @@ public static class ProxyExtensions
         var at = route.Sections.Origin;
         route.Sections.Set<ProxyOptions>(o => o with
         {
-            To = [.. targets.Select((t, i) => new TargetOptions { Url = t.Url, Weight = t.Weight, Origin = at.At(targets.Length == 1 ? "to" : $"to[{i}]") })],
+            To = [.. targets.Select((t, i) => new TargetOptions { Url = t.Url, Weight = t.Weight, Origin = Place(i) })],
         });
         return route;
+
+        // A plain URL stands for its own target, as in YAML.
+        Origin Place(int i)
+        {
+            var place = at.At(targets.Length == 1 ? "to" : $"to[{i}]").Fork();
+            place.Adopt("url", place);
+            return place;
+        }
     }
 
     /// <summary>What keeps a caller on its side of a weighted list: <c>ip</c>, <c>header:NAME</c>, <c>cookie:NAME</c>.</summary>

@@ -41,6 +41,17 @@ internal sealed class Targets
         return sticky?.Of(context, exchange) is { Length: > 0 } key ? ByKey(StickyKey.Hash(key)) : ByTurn();
     }
 
+    /// <summary>The targets that could serve this request, each with its chance: one, where it carries a key.</summary>
+    public IReadOnlyList<(Target Target, double Share)> Possible(HttpContext context, Exchange exchange)
+    {
+        if (targets.Length == 1 || sticky?.Of(context, exchange) is { Length: > 0 })
+        {
+            return [(Choose(context, exchange), 1)];
+        }
+        var total = (double)targets.Sum(t => (long)t.Weight);
+        return [.. targets.Select(t => (t, t.Weight / total))];
+    }
+
     private Target ByTurn()
     {
         var point = Interlocked.Increment(ref count) * GoldenRatio % 1.0;

@@ -22,7 +22,10 @@ internal sealed class RespondBackend : IBackend
         {
             headers = [.. headers, ("Content-Type", new FilledText(IsJson(options.Body) ? "application/json" : "text/plain; charset=utf-8", []))];
         }
-        scope.Note("respond", $"{options.Status}{(options.Body is null ? "" : $", {body.Length} bytes")}");
+        scope.Note("respond", context => string.Join(", ", [
+            $"{options.Status}",
+            .. headers.Select(h => $"{h.Key}: {h.Value.Fill(Exchange.Of(context))}"),
+            .. options.Body is null ? Array.Empty<string>() : [$"{body.Length} bytes"]]));
         return context => AnswerAsync(context, options.Status, headers, body);
     }
 
@@ -35,6 +38,7 @@ internal sealed class RespondBackend : IBackend
         {
             response.Headers[name] = value.Fill(exchange);
         }
+        Answer.CloseUnasked(context);
         if (status is not (204 or 304))
         {
             response.ContentLength = body.Length;

@@ -17,7 +17,7 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
             var forwarding = scope.Options<ForwardingOptions>();
             var rule = scope.Options<BalancingOptions>().Balance ?? Balance.PowerOfTwo;
             var urls = forwarding.Destinations;
-            if (urls.Count == 0)
+            if (urls.Count == 0 && scope.Upstream.Sections.Origin is var at && !at.Has("url") && !at.Has("urls"))
             {
                 scope.Check.Error(forwarding, "", "an upstream needs a destination; write url: http://host:port, or urls: [ … ]");
             }

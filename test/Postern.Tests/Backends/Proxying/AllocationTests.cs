@@ -11,7 +11,7 @@ namespace Postern.Tests.Backends.Proxying;
 [Collection(nameof(AllocationTests))]
 public sealed class AllocationTests
 {
-    private const int BytesPerRequest = 2000;
+    private const int BytesPerRequest = 1800;
 
     private const int WarmUp = 20_000;
     private const int Measured = 5_000;

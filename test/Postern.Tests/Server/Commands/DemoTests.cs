@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Postern.Tests.Harness;
+
+namespace Postern.Tests.Server.Commands;
+
+/// <summary><c>postern demo</c>: every line it prints works as printed, and Ctrl-C leaves nothing behind.</summary>
+[Collection("tool")]
+public sealed partial class DemoTests
+{
+    [Fact]
+    public async Task Every_line_it_prints_works_and_a_second_demo_runs_beside_it()
+    {
+        await using var demo = await RunningTool.StartAsync("demo", "--port", "0");
+        await using var beside = await RunningTool.StartAsync("demo", "--port", "0");
+        Assert.NotEqual(demo.Url, beside.Url);
+        foreach (var tool in new[] { demo, beside })
+        {
+            var commands = Commands().Matches(tool.Output).Select(m => m.Groups[1].Value).ToList();
+            Assert.InRange(commands.Count, 6, 12);
+            foreach (var command in commands)
+            {
+                Assert.Contains(tool.Url, command, StringComparison.Ordinal);
+                var (code, answer) = await ShellAsync(command);
+                // curl has its own: 28 is the limit set here, met by streams that never end.
+                Assert.True(code == 0 || (code == 28 && command.Contains("/stream", StringComparison.Ordinal)), $"{command}\nexit {code}\n{answer}");
+                Assert.True(answer.Length > 0, command);
+                if (answer.StartsWith("HTTP/", StringComparison.Ordinal))
+                {
+                    Assert.Matches(command.Contains("invoices", StringComparison.Ordinal) ? "^HTTP/1.1 404 " : "^HTTP/1.1 (200|201|308) ", answer);
+                }
+            }
+        }
+        foreach (var tool in new[] { demo, beside })
+        {
+            tool.Signal(RunningTool.SigInt);
+            Assert.Equal(0, await tool.ExitAsync());
+            Assert.False(Directory.Exists($"/proc/{tool.Id}"), "It left a process behind.");
+        }
+    }
+
+    [Fact]
+    public async Task A_script_can_end_what_it_started_in_the_background()
+    {
+        // A shell without job control starts background commands with SIGINT ignored.
+        var tool = Path.Combine(AppContext.BaseDirectory, "Postern.Server");
+        var (code, said) = await ShellAsync(
+            $"{tool} demo --port 0 >/dev/null 2>\"$T\" & p=$!; until grep -q '^admin' \"$T\"; do kill -0 $p || exit 99; sleep 0.05; done; kill -INT $p; wait $p");
+        Assert.True(code == 0, $"exit {code}: {said}");
+    }
+
+    private static async Task<(int Code, string Answer)> ShellAsync(string command)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/curl") && File.Exists("/bin/bash"), "curl or bash is not installed.");
+        using var folder = new TempFolder();
+        var start = new ProcessStartInfo("/bin/bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["T"] = folder.Write("said", "");
+        // A stream lasts as long as its reader: a second of it will do.
+        folder.Write(".curlrc", "max-time = 5\n");
+        start.Environment["CURL_HOME"] = folder.Path;
+        using var shell = Process.Start(start)!;
+        var (output, error) = (shell.StandardOutput.ReadToEndAsync(), shell.StandardError.ReadToEndAsync());
+        await shell.WaitForExitAsync().WaitAsync(RunningTool.Patience);
+        return (shell.ExitCode, await output + await error);
+    }
+
+    [GeneratedRegex(@"^\s*(curl .*)$", RegexOptions.Multiline)]
+    private static partial Regex Commands();
+}
