@@ -28,11 +28,11 @@ public sealed class GatewayBuilder
     public GatewayBuilder TrustedProxies(params string[] networks) => Root<GatewayOptions>(o => o with { TrustedProxies = networks });
 
     /// <summary>Defines an upstream: <c>Upstream("orders", "http://10.0.0.5:5003")</c>. Routes call it as <c>http://orders/…</c>.</summary>
-    public UpstreamBuilder Upstream(string name, string url, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
-        Upstream(name, [url], file, line);
+    public UpstreamBuilder Upstream(string name, string url, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "") =>
+        Upstream(name, [url], line, file);
 
     /// <summary>Defines an upstream with several destinations.</summary>
-    public UpstreamBuilder Upstream(string name, string[] urls, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
+    public UpstreamBuilder Upstream(string name, string[] urls, [CallerLineNumber] int line = 0, [CallerFilePath] string file = "")
     {
         var upstream = new UpstreamConfig(name);
         upstream.Sections.Origin = Place.Of(file, line, $"upstreams.{name}");

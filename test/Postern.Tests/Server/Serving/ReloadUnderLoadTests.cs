@@ -27,7 +27,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
 
         using var stop = new CancellationTokenSource();
         var (served, failures) = (0, new ConcurrentQueue<string>());
-        var clients = Enumerable.Range(0, 32).Select(i => Task.Run(() => AskAsync(postern.Url, new Version(i % 2 == 0 ? "1.1" : "2.0")))).ToArray();
+        var clients = Enumerable.Range(0, 32).Select(i => Task.Run(() => AskAsync(postern.Url, new Version(i % 2 == 0 ? "1.1" : "2.0"), i % 4 < 2 ? HttpMethod.Get : HttpMethod.Post))).ToArray();
         using var admin = new HttpClient { BaseAddress = new Uri(postern.Admin) };
         for (var i = 1; i <= 100; i++)
         {
@@ -50,19 +50,23 @@ public sealed class ReloadUnderLoadTests : IDisposable
         Assert.Equal("after", await EchoAsync(socket, "after"));
         Assert.InRange(await VersionAsync(admin), 101, 102);
 
-        async Task AskAsync(string url, Version version)
+        async Task AskAsync(string url, Version version, HttpMethod method)
         {
             using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 })
             {
-                DefaultRequestVersion = version,
-                DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
                 Timeout = TimeSpan.FromSeconds(20),
             };
             while (!stop.IsCancellationRequested)
             {
                 try
                 {
-                    using var answer = await client.GetAsync($"{url}/web/a", CancellationToken.None);
+                    using var request = new HttpRequestMessage(method, $"{url}/web/a")
+                    {
+                        Version = version,
+                        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+                        Content = method == HttpMethod.Post ? new StringContent("a body") : null,
+                    };
+                    using var answer = await client.SendAsync(request, CancellationToken.None);
                     var body = await answer.Content.ReadAsStringAsync(CancellationToken.None);
                     if (answer.StatusCode == HttpStatusCode.OK && body == "upstream /a")
                     {
@@ -75,7 +79,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
                 }
                 catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
                 {
-                    failures.Enqueue($"HTTP/{version}, {e.GetType().Name}: {e.Message}");
+                    failures.Enqueue($"{method} HTTP/{version}, {e.GetType().Name}: {e.Message}");
                 }
             }
         }
@@ -145,7 +149,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
             match: { path: /web }
             headers: { request: { set: { X-Version: "{{i}}" } } }
             routes:
-              - get: /a
+              - any: /a
                 to: http://service/a
               - get: /b{{i}}
                 to: http://service/b
