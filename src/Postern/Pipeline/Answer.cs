@@ -41,6 +41,11 @@ internal static class Answer
         {
             response.Headers.RetryAfter = "1";
         }
+        CloseUnasked(context);
+        if (failure is Failure.BodyTooLarge or Failure.BodyTooSlow or Failure.BadRequest)
+        {
+            Close(context);
+        }
         var body = Problem(row, detail, exchange.TraceId);
         response.ContentLength = body.WrittenCount;
         if (HttpMethods.IsHead(context.Request.Method))
@@ -50,6 +55,26 @@ internal static class Answer
         exchange.BytesSent = body.WrittenCount;
         response.BodyWriter.Write(body.WrittenSpan);
         return response.BodyWriter.FlushAsync().AsTask();
+    }
+
+    /// <summary>
+    /// Before an answer to a request whose body was not asked for: a client that waited for <c>100 Continue</c> may still send
+    /// it or not (RFC 9110 §10.1.1), so over HTTP/1 nobody can tell where its next request begins.
+    /// </summary>
+    internal static void CloseUnasked(HttpContext context)
+    {
+        if (context.Request.Headers.Expect.Count > 0)
+        {
+            Close(context);
+        }
+    }
+
+    private static void Close(HttpContext context)
+    {
+        if (!HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+        {
+            context.Response.Headers.Connection = "close";
+        }
     }
 
     /// <summary>The body that tells a client of a failure.</summary>

@@ -34,6 +34,9 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <summary>Whether the client waits for <c>100 Continue</c>: the body is first read when the upstream asks for it.</summary>
     public bool ExpectContinue { get; set; }
 
+    /// <summary>Whether the body was asked for, or not waited for any longer.</summary>
+    internal bool BodyBegun { get; set; }
+
     /// <summary>The protocol asked for (<c>websocket</c>): a 101 is then welcome, and only then.</summary>
     public string? Upgrade { get; set; }
 

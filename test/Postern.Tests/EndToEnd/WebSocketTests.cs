@@ -42,7 +42,7 @@ public sealed class WebSocketTests
         Assert.Equal("good bye", socket.CloseStatusDescription);
         var line = Assert.Single(await gateway.LogAsync(1));
         Assert.Equal(version == 1 ? 101 : 200, line.GetProperty("status").GetInt32());
-        Assert.False(line.TryGetProperty("failure", out _));
+        Assert.False(line.TryGetProperty("failure", out _), line.ToString());
     }
 
     [Theory, MemberData(nameof(Versions))]

@@ -35,6 +35,10 @@ internal sealed class ProxyRoute(
             else
             {
                 ResponseHead.Copy(context, exchange, reply, responseRules);
+                if (call.ExpectContinue && !call.BodyBegun)
+                {
+                    Answer.CloseUnasked(context);
+                }
                 if (reply.HasBody)
                 {
                     await ResponseBody.RelayAsync(context, exchange, reply);

@@ -16,16 +16,28 @@ internal static class Tunnel
     {
         ResponseHead.Copy(context, exchange, reply, rules);
         var upstream = reply.TakeConnection();
-        await using var client = await AcceptAsync(context);
+        var client = await AcceptAsync(context);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         var up = UpAsync(client, upstream.Output, exchange, ended.Token);
         var down = DownAsync(upstream.Input, client, exchange, ended.Token);
         await Task.WhenAny(up, down);
         // Either end of the conversation is the end of both; what the ended side had sent has been passed on by now.
         await ended.CancelAsync();
-        await upstream.Output.CompleteAsync();
-        await upstream.Input.CompleteAsync();
+        await EndAsync(upstream, client);
         await Task.WhenAll(up, down);
+    }
+
+    private static async Task EndAsync(IDuplexPipe upstream, Stream client)
+    {
+        try
+        {
+            await upstream.Output.CompleteAsync();
+            await upstream.Input.CompleteAsync();
+            await client.DisposeAsync();
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+        }
     }
 
     private static async Task<Stream> AcceptAsync(HttpContext context)

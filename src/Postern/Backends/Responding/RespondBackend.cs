@@ -38,6 +38,7 @@ internal sealed class RespondBackend : IBackend
         {
             response.Headers[name] = value.Fill(exchange);
         }
+        Answer.CloseUnasked(context);
         if (status is not (204 or 304))
         {
             response.ContentLength = body.Length;

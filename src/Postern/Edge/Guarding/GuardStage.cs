@@ -28,6 +28,9 @@ internal sealed class GuardStage : IStage
 
     private sealed class Guard(RequestDelegate next, long? maxBody, Counter dropped)
     {
+        /// <summary>A byte in a chunk of its own, <c>1 CRLF x CRLF</c>, with room for the end.</summary>
+        private const long ChunkCost = 8;
+
         // RFC 9110 §5.5: a field value has no controls but the tab.
         private static readonly SearchValues<char> Controls = SearchValues.Create(
             [.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Append(0x7f).Select(c => (char)c)]);
@@ -135,10 +138,18 @@ internal sealed class GuardStage : IStage
             {
                 return true;
             }
-            // The server's own bound is another one, and would hold where the route says off.
-            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bound && bound.MaxRequestBodySize != maxBody)
+            var servers = maxBody;
+            if (maxBody is { } max && headers.TransferEncoding.Count > 0)
             {
-                bound.MaxRequestBodySize = maxBody;
+                var body = new BoundedBody(context.Request.BodyReader, max);
+                context.Features.Set<IRequestBodyPipeFeature>(body);
+                context.Request.Body = body.AsStream();
+                servers = max < long.MaxValue / ChunkCost ? (max + ChunkCost) * ChunkCost : null;
+            }
+            // The server's own bound is another one, and would hold where the route says off.
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bound && bound.MaxRequestBodySize != servers)
+            {
+                bound.MaxRequestBodySize = servers;
             }
             return true;
         }

@@ -103,7 +103,7 @@ public sealed class GuardOnTheWireTests : IAsyncLifetime
     public async Task Chunks_over_the_bound_end_the_reading()
     {
         var chunk = $"200\r\n{new string('x', 512)}\r\n";
-        var answer = await SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n");
+        var answer = await SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunk}{chunk}0\r\n\r\n");
         Assert.Contains("refused 413", answer);
         answer = await SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunk}0\r\n\r\n");
         Assert.Contains("read 512", answer);

@@ -110,6 +110,7 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
                 }
                 continued = true;
             }
+            call.BodyBegun = true;
             while (!allWritten)
             {
                 if (!body.TryRead(out var result))

@@ -71,6 +71,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
 
     private async Task SendAsync(Stream stream, CancellationToken cancel)
     {
+        call.BodyBegun = true;
         for (var (first, last) = (true, false); !last; first = false)
         {
             if (!TryRead(out var read))
