@@ -132,7 +132,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
             }
             catch (Exception e)
             {
-                ClientError = e;
+                ClientError = ClientBody.Explain(e);
                 throw;
             }
         }
@@ -154,7 +154,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
         }
         catch (Exception e)
         {
-            ClientError = stopped ? null : e;
+            ClientError = stopped ? null : ClientBody.Explain(e);
             throw;
         }
         finally
