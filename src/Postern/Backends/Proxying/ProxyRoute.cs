@@ -35,7 +35,8 @@ internal sealed class ProxyRoute(
             else
             {
                 ResponseHead.Copy(context, exchange, reply, responseRules);
-                if (reply.HasBody)
+                // RFC 9110 §15.3.6: 205 has no content, and the server can't send any with it.
+                if (reply.HasBody && reply.StatusCode != System.Net.HttpStatusCode.ResetContent)
                 {
                     await ResponseBody.RelayAsync(context, exchange, reply);
                 }

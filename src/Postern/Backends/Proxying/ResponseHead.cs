@@ -26,7 +26,7 @@ internal static class ResponseHead
         }
         var via = Via.Entry(reply.Version.Major == 2 ? "HTTP/2" : "HTTP/1.1");
         headers.Via = headers.Via.Count == 0 ? via : $"{headers.Via}, {via}";
-        response.ContentLength = reply.Length;
+        response.ContentLength = reply.StatusCode == System.Net.HttpStatusCode.ResetContent ? 0 : reply.Length;
         rules?.Apply(headers);
     }
 }
