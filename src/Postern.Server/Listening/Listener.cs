@@ -114,7 +114,12 @@ internal sealed class Listener : IAsyncDisposable
     {
         kestrel.AddServerHeader = false;
         // Bytes stay bytes: a value that isn't ASCII goes through as it is.
-        kestrel.RequestHeaderEncodingSelector = static name => name == "Connection" ? ConnectionField.Reader : Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = static name => name switch
+        {
+            "Connection" => ConnectionField.Reader,
+            "Content-Length" => LengthField.Reader,
+            _ => Encoding.Latin1,
+        };
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         var (limits, bounds) = (kestrel.Limits, Options.Limits);
         limits.MaxRequestHeadersTotalSize = (int)bounds.HeadSize.Bytes;

@@ -48,7 +48,7 @@ internal static class Answer
         }
         var body = Problem(row, detail, exchange.TraceId);
         response.ContentLength = body.WrittenCount;
-        if (HttpMethods.IsHead(context.Request.Method))
+        if (context.Request.Method == HttpMethods.Head) // case-sensitive, as it is for the server
         {
             return Task.CompletedTask;
         }

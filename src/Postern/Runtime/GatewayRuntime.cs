@@ -82,7 +82,12 @@ internal sealed partial class GatewayRuntime : IDisposable
         }
         if (!RequestTarget.TrySplit(raw, out var path, out var query))
         {
-            return Refuse(current, context, exchange, Failure.NotFound);
+            if (raw is "" or "*")
+            {
+                return Refuse(current, context, exchange, Failure.NotFound);
+            }
+            exchange.FailureReason = "The request's target is neither a path nor a URL of this gateway.";
+            return Refuse(current, context, exchange, Failure.BadRequest);
         }
         (exchange.Path, exchange.Query) = (path, query);
         var faults = RequestTarget.Inspect(path, query) & ~exchange.Allowed;

@@ -16,8 +16,18 @@ internal static class HopByHop
         "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via", "traceparent", "tracestate", "X-Request-Id",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
+    private static readonly FrozenSet<string> NotInTrailers = new[]
+    {
+        "Authorization", "Cookie", "Content-Encoding", "Content-Range", "Content-Type", "Cache-Control", "Max-Forwards", "Range",
+        "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Trailer",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Whether a client's field stays here.</summary>
     public static bool IsRequestField(string name) => NotSentOn.Contains(name);
+
+    /// <summary>Whether a client's field may come behind the body. What says who asks, where to, or what the body is may not
+    /// (RFC 9110 §6.5.1), nor what the gateway replaces or drops in a head.</summary>
+    public static bool IsTrailer(string name) => !NotSentOn.Contains(name) && !NotInTrailers.Contains(name) && !name.Contains('_');
 
     /// <summary>Whether one of the comma-separated tokens is <paramref name="name"/> (any case).</summary>
     public static bool Names(StringValues tokens, string name)

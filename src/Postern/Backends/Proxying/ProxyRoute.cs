@@ -39,7 +39,8 @@ internal sealed class ProxyRoute(
                 {
                     Answer.CloseUnasked(context);
                 }
-                if (reply.HasBody)
+                // RFC 9110 §15.3.6: 205 has no content, and the server can't send any with it.
+                if (reply.HasBody && reply.StatusCode != System.Net.HttpStatusCode.ResetContent)
                 {
                     await ResponseBody.RelayAsync(context, exchange, reply);
                 }

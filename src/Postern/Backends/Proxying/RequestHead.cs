@@ -112,6 +112,20 @@ internal static class RequestHead
     private static class Trailers
     {
         public static Func<IHeaderDictionary?> Of(HttpContext context) => () =>
-            context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers ? trailers.Trailers : null;
+            context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers ? Harmless(trailers.Trailers) : null;
+
+        /// <summary>What may come last: an upstream may add trailers to the fields of the head, which have been guarded.</summary>
+        private static IHeaderDictionary Harmless(IHeaderDictionary trailers)
+        {
+            var kept = new HeaderDictionary();
+            foreach (var (name, values) in trailers)
+            {
+                if (HopByHop.IsTrailer(name))
+                {
+                    kept[name] = values;
+                }
+            }
+            return kept;
+        }
     }
 }

@@ -33,7 +33,7 @@ internal static class ResponseHead
             }
         }
         headers.Via = reply.Fields.Find("Via") is null ? via : $"{headers.Via}, {via}";
-        response.ContentLength = reply.Length;
+        response.ContentLength = reply.StatusCode == System.Net.HttpStatusCode.ResetContent ? 0 : reply.Length;
         rules?.Apply(headers);
     }
 

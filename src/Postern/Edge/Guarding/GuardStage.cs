@@ -115,6 +115,17 @@ internal sealed class GuardStage : IStage
                     return "Transfer-Encoding belongs to HTTP/1.1.";
                 }
             }
+            var method = context.Request.Method;
+            // RFC 9110 §9.1: case-sensitive. An upstream that doesn't know may take 'get' for GET, and 'head' for an answer with a body.
+            if (method.AsSpan().IndexOfAnyInRange('a', 'z') >= 0 && HttpMethods.GetCanonicalizedValue(method) != method)
+            {
+                return $"'{method}' is no method; the name of one is case-sensitive.";
+            }
+            // RFC 9110 §9.3.6; over HTTP/2 it may open a WebSocket (RFC 8441).
+            if (HttpMethods.IsConnect(method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+            {
+                return "CONNECT asks for a tunnel, and this gateway makes none.";
+            }
             return headers.Authorization.Count > 1 ? "The request has several Authorization fields."
                 : headers.ContentType.Count > 1 ? "The request has several Content-Type fields."
                 : null;

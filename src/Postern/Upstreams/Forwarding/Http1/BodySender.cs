@@ -138,7 +138,7 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
         {
             if (!Volatile.Read(ref stopping))
             {
-                ClientError = e;
+                ClientError = ClientBody.Explain(e);
                 connection.Abort();
             }
         }

@@ -133,7 +133,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
             }
             catch (Exception e)
             {
-                ClientError = e;
+                ClientError = ClientBody.Explain(e);
                 throw;
             }
         }
@@ -155,7 +155,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
         }
         catch (Exception e)
         {
-            ClientError = stopped ? null : e;
+            ClientError = stopped ? null : ClientBody.Explain(e);
             throw;
         }
         finally
