@@ -27,7 +27,7 @@ public sealed record ConfigProblem(string Position, string Path, string Message,
 public sealed class Check
 {
     private readonly List<ConfigProblem> problems = [];
-    private readonly HashSet<ConfigProblem> known = [];
+    private readonly Dictionary<(string Where, string Path, string? Gate), bool> known = [];
     private readonly List<string> files = [];
     private readonly Redaction redaction = new();
 
@@ -75,8 +75,11 @@ public sealed class Check
         {
             Order = (at.File is null ? int.MaxValue : files.IndexOf(at.File), at.Line, at.Column),
         };
-        if (known.Add(problem))
+        // One value, one mistake: whoever reads it next finds the same in other words.
+        var place = (at.File is null ? problem.Message : problem.Position, problem.Path, problem.Gate);
+        if (!known.TryGetValue(place, out var warned) || (warned && !isWarning))
         {
+            known[place] = isWarning;
             problems.Add(problem);
         }
     }

@@ -70,6 +70,18 @@ public sealed record WhenOptions : Options
         {
             check.Error(this, "host", problem);
         }
+        var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var name in Header.Keys)
+        {
+            if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c)))
+            {
+                check.Error(this, $"header.{name}", $"not a header name, got '{name}'; letters, digits and '-'");
+            }
+            else if (!names.Add(name))
+            {
+                check.Error(this, $"header.{name}", $"'{name}' is here already, in other letters; remove one");
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ public sealed record GatewayOptions : Options
             {
                 if (Address.Same(Listen[i].Url, Listen[j].Url))
                 {
-                    check.Error(this, $"listen[{i}].url", $"the address of listen[{j}] again, got '{Listen[i].Url}'; remove one");
+                    check.Error(this, $"listen[{i}].url", Address.Again(Listen[i].Url, Listen[j].Url, $"listen[{j}]"));
                 }
             }
         }
@@ -41,9 +41,12 @@ public sealed record GatewayOptions : Options
         }
         for (var i = 0; i < TrustedProxies?.Count; i++)
         {
-            if (!System.Net.IPNetwork.TryParse(TrustedProxies[i], out _) && !System.Net.IPAddress.TryParse(TrustedProxies[i], out _))
+            var text = TrustedProxies[i];
+            // 10.0.1 is read as 10.0.0.1 by old rules, which nobody means.
+            var whole = text.Contains(':') || text.Count(c => c == '.') == 3;
+            if (!whole || (!System.Net.IPNetwork.TryParse(text, out _) && !System.Net.IPAddress.TryParse(text, out _)))
             {
-                check.Error(this, $"trustedProxies[{i}]", $"not an address or a network, got '{TrustedProxies[i]}'; write 10.0.0.7 or 10.0.0.0/8");
+                check.Error(this, $"trustedProxies[{i}]", $"not an address or a network, got '{text}'; write 10.0.0.7 or 10.0.0.0/8");
             }
         }
     }
@@ -62,7 +65,7 @@ public sealed record AdminOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        if (Address.Problem(Url) is { } problem)
+        if (Address.Problem(Url, 9901) is { } problem)
         {
             check.Error(this, "url", problem);
         }

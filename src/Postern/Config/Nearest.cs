@@ -27,7 +27,7 @@ internal static class Nearest
                 (best, least) = (candidate, slips);
             }
         }
-        return (best, best is not null && least <= 1 + (Math.Max(word.Length, best.Length) / 4));
+        return (best, best is not null && least <= Math.Max(1, Math.Max(word.Length, best.Length) / 3));
     }
 
     /// <summary><c>; did you mean 'x'?</c>, or nothing.</summary>

@@ -54,6 +54,9 @@ internal sealed class Conditions
         conditions.Sum(c => c.Rank) + (host is null ? 0 : host.Rank == int.MaxValue ? 3 : 2),
         conditions.Sum(c => c.Prefix?.Length ?? 0) + (host is null || host.Rank == int.MaxValue ? 0 : host.Rank));
 
+    /// <summary>Whether both ask for the same.</summary>
+    public bool Same(Conditions other) => ToString().Split(", ").ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(other.ToString().Split(", "));
+
     /// <summary>Whether no request can satisfy both.</summary>
     public bool Excludes(Conditions other) =>
         Array.Exists(conditions, c => Array.Exists(other.conditions, c.Excludes))

@@ -71,7 +71,9 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         {
             if (RouteCompiler.Compile(Scope(gate, route, used)) is { } compiled && table.Add(compiled) is { } tie)
             {
-                check.Error(route.Sections.Origin, $"answers the same requests as {tie.Origin.Path} ({tie.Origin.Position}), got {compiled}; remove one, or tell them apart with 'when'");
+                check.Error(route.Sections.Origin, compiled.Conditions.Same(tie.Conditions)
+                    ? $"answers the same requests as {tie.Origin.Path} ({tie.Origin.Position}), got {compiled}; remove one, or tell them apart with 'when'"
+                    : $"one request may fit this route and {tie.Origin.Path} ({tie.Origin.Position}), got {compiled} and {tie}; ask for one thing more in one of them, as in {{ exists: false }}");
             }
         }
         state.Record(null);

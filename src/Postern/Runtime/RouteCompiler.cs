@@ -71,6 +71,10 @@ internal static class RouteCompiler
     private static Conditions? CompileConditions(RouteConfig route, Check check)
     {
         HostPattern? host = null;
+        if (!WasRead(route))
+        {
+            return null;
+        }
         if (route.When?.Host is { } text)
         {
             (host, var problem) = HostPattern.Parse(text);
@@ -86,6 +90,16 @@ internal static class RouteCompiler
             }
         }
         return new Conditions(route.When, host);
+    }
+
+    /// <summary>Whether all of the route's conditions could be read; with fewer of them it would seem to tie with others.</summary>
+    private static bool WasRead(RouteConfig route)
+    {
+        var at = route.Sections.Origin;
+        return !(at.Has("when") && at.At("when").Broken)
+            && (route.When is not { } when || Sound(when) && when.Header.Values.All(Sound) && when.Query.Values.All(Sound));
+
+        static bool Sound(Options options) => options.Origin is not { } origin || !(origin.Broken || origin.Incomplete);
     }
 
     private static string Label(RouteConfig route, GateConfig gate) =>

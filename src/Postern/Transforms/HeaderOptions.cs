@@ -33,33 +33,41 @@ public sealed record HeaderRulesOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        foreach (var (name, value) in Set)
-        {
-            CheckField(check, $"set.{name}", name, value);
-        }
-        foreach (var (name, value) in Add)
-        {
-            CheckField(check, $"add.{name}", name, value);
-        }
+        CheckFields(this, "set", Set, check);
+        CheckFields(this, "add", Add, check);
         for (var i = 0; i < Remove.Count; i++)
         {
-            CheckField(check, $"remove[{i}]", Remove[i], "");
+            CheckField(this, $"remove[{i}]", Remove[i], "", check);
         }
     }
 
-    private void CheckField(Check check, string key, string name, string value)
+    /// <summary>Whether each of these can be written as a header field, and is not the connection's own.</summary>
+    internal static void CheckFields(Options at, string key, IReadOnlyDictionary<string, string> fields, Check check)
+    {
+        var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, value) in fields)
+        {
+            CheckField(at, $"{key}.{name}", name, value, check);
+            if (!names.Add(name))
+            {
+                check.Error(at, $"{key}.{name}", $"'{name}' is here already, in other letters; remove one");
+            }
+        }
+    }
+
+    private static void CheckField(Options at, string key, string name, string value, Check check)
     {
         if (!Token.IsValid(name))
         {
-            check.Error(this, key, $"not a header name, got '{name}'; letters, digits and '-'");
+            check.Error(at, key, $"not a header name, got '{name}'; letters, digits and '-'");
         }
         else if (Framing.Contains(name))
         {
-            check.Error(this, key, $"'{name}' belongs to the connection, the gateway writes it itself; remove this line");
+            check.Error(at, key, $"'{name}' belongs to the connection, the gateway writes it itself; remove this line");
         }
         else if (value.AsSpan().ContainsAnyInRange('\0', '\x1f') || value.AsSpan().ContainsAnyExceptInRange('\0', '\xff') || value.Contains('\x7f'))
         {
-            check.Error(this, key, "a header value has no control characters and nothing beyond Latin-1; encode it");
+            check.Error(at, key, "a header value has no control characters and nothing beyond Latin-1; encode it");
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using Postern.Config;
 using Postern.Pipeline;
+using Postern.Wire;
 
 namespace Postern.Transforms;
 
@@ -30,6 +31,10 @@ internal sealed class UrlTemplate
     public static (UrlTemplate? Template, string? Error) Parse(string pathAndQuery, IReadOnlyList<string> parameters)
     {
         var at = pathAndQuery.IndexOf('?');
+        if (RequestTarget.Mistake(at < 0 ? pathAndQuery : pathAndQuery[..at]) is { } mistake)
+        {
+            return (null, mistake);
+        }
         var (path, pathError) = Split(at < 0 ? pathAndQuery : pathAndQuery[..at], parameters, inQuery: false);
         // A lone '?' asks for nothing.
         var (query, queryError) = Split(at < 0 || at == pathAndQuery.Length - 1 ? "" : pathAndQuery[at..], parameters, inQuery: true);
@@ -129,7 +134,7 @@ internal sealed class UrlTemplate
             {
                 return ([], parameters.Count == 0
                     ? $"the route's path has no parameters, got '{{{name}}}'; write it as {{{name}}} there first"
-                    : $"the route's path has no parameter '{name}'{(Nearest.Of(name, parameters) is { } near ? $"; did you mean '{near}'?" : "; use one of its own")} (it has {string.Join(", ", parameters)})");
+                    : $"the route's path has no parameter '{name}'{(Nearest.Of(name.Split(':')[0], parameters) is { } near ? $"; did you mean '{near}'?" : "; use one of its own")} (it has {string.Join(", ", parameters)})");
             }
             parts.Add(new Part("", index, inQuery));
             from = close + 1;

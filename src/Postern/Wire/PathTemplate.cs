@@ -21,11 +21,19 @@ internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> 
     {
         if (!text.StartsWith('/'))
         {
-            return (null, $"a path begins with '/', got '{text}'; write '/{text}'");
+            var scheme = text.IndexOf("://", StringComparison.Ordinal);
+            var slash = scheme < 0 ? -1 : text.IndexOf('/', scheme + 3);
+            return (null, $"a path begins with '/', got '{text}'; write '{(scheme < 0 ? "/" + text : slash < 0 ? "/" : text[slash..])}'");
         }
         if (text.AsSpan().IndexOfAny('?', '#') is >= 0 and var at)
         {
-            return (null, $"a path has no '{text[at]}', got '{text}'; match a query with when: {{ query: … }}");
+            return (null, text.AsSpan(at).StartsWith("?}")
+                ? $"a parameter is never optional, got '{text}'; write a route with it and one without"
+                : $"a path has no '{text[at]}', got '{text}'; {(text[at] == '?' ? "match a query with when: { query: … }" : "no request carries what stands behind it")}");
+        }
+        if (RequestTarget.Mistake(text) is { } mistake)
+        {
+            return (null, mistake);
         }
         var segments = new List<TemplateSegment>();
         var parameters = new List<string>();
@@ -60,9 +68,10 @@ internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> 
             {
                 return (null, $"'{text}' has an empty segment; write one '/'");
             }
-            if (part is "." or "..")
+            if (part is ['*' or ':', ..])
             {
-                return (null, $"'{text}' has a '{part}' segment; write the path it means");
+                var name = part[0] == ':' && part.Length > 1 ? $"{{{part[1..]}}}" : last && part[0] == '*' ? "{**rest}" : "{name}";
+                return (null, $"'{part}' would match only itself; write '{name}' for a parameter, or {(part[0] == '*' ? "%2A" : "%3A")} for the character");
             }
             return (new TemplateSegment(SegmentKind.Literal, Uri.UnescapeDataString(part)), null);
         }
@@ -71,6 +80,10 @@ internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> 
             return (null, $"a parameter fills a whole segment, got '{part}'; write '{{name}}' between two '/'");
         }
         var inner = part[1..^1];
+        if (inner is ['*', not '*', ..])
+        {
+            return (null, $"the rest of a path takes two asterisks, got '{part}'; write '{{**{inner[1..]}}}'");
+        }
         var kind = SegmentKind.Any;
         if (inner.StartsWith("**", StringComparison.Ordinal))
         {
@@ -83,11 +96,13 @@ internal sealed record PathTemplate(string Text, IReadOnlyList<TemplateSegment> 
         }
         else if (inner.IndexOf(':') is > 0 and var colon)
         {
-            if (!Constraints.TryGetValue(inner[(colon + 1)..], out kind))
-            {
-                return (null, $"no constraint '{inner[(colon + 1)..]}', got '{part}'; write one of {string.Join(", ", Constraints.Keys)}");
-            }
+            var constraint = inner[(colon + 1)..];
             inner = inner[..colon];
+            if (!Constraints.TryGetValue(constraint, out kind))
+            {
+                var fix = Constraints.ContainsKey(constraint.ToLowerInvariant()) ? $"write '{{{inner}:{constraint.ToLowerInvariant()}}}'" : $"write one of {string.Join(", ", Constraints.Keys)}";
+                return (null, $"no constraint '{constraint}', got '{part}'; {fix}");
+            }
         }
         var valid = inner.Length > 0 && !char.IsAsciiDigit(inner[0]) && inner.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
         return valid ? (new TemplateSegment(kind, inner), null)

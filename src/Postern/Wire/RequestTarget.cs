@@ -104,6 +104,16 @@ internal static class RequestTarget
         return parts.Count == 0 ? "The path is fine." : $"The path has {string.Join(" and ", parts)}.";
     }
 
+    /// <summary>What is wrong with a path that a configuration holds, for its author; null where nothing is. Which separators are
+    /// doubled or encoded is the author's business; a path that no request may have is not.</summary>
+    public static string? Mistake(string path)
+    {
+        var faults = path.IndexOfAny(['%', '.']) < 0 ? PathFaults.None : InspectSlowly(path);
+        return (faults & PathFaults.InvalidEncoding) != 0 ? $"'%' stands before two hex digits of UTF-8, got '{path}'; write %25 for the sign itself"
+            : (faults & PathFaults.DotSegments) != 0 ? $"a path has no '.' or '..' segment, got '{path}'; write the path it means"
+            : path.Contains("%00", StringComparison.Ordinal) ? $"a path has no encoded NUL, got '{path}'; remove %00" : null;
+    }
+
     private static readonly (PathFaults, string)[] Descriptions =
     [
         (PathFaults.EncodedSlash, "an encoded slash (%2f)"),

@@ -25,7 +25,7 @@ public sealed class ValidationTests
             [
                 "listen[0].limits.headSize: must be between 1KB and 1MB, got 1GB; write 1MB or less",
                 "listen[0].limits.streams: must be between 1 and 1000, got 0; write 1 or more",
-                "to[0].url: needed, but not written; add url: …",
+                "to[0].url: needed, but not written; add url: http://NAME/path",
                 "to[0].weight: must be between 0 and 1000000, got -1; write 0 or more",
                 "timeout: must be between 1ms and 1h, got 2h; write 1h or less",
                 "headers.request.set.Bad Name: not a header name, got 'Bad Name'; letters, digits and '-'",

@@ -32,9 +32,10 @@ internal sealed class ProxyBackend : IBackend
     private static Target[] CompileTargets(RouteScope scope, ProxyOptions options)
     {
         var targets = new List<Target>();
+        var unread = scope.Config.Root.Origin.At("upstreams").Broken;
         for (var i = 0; i < options.To!.Count; i++)
         {
-            if (options.To[i].Url.Length == 0)
+            if (unread || options.To[i].Url.Length == 0)
             {
                 // It was told when it was read.
                 continue;
@@ -44,7 +45,7 @@ internal sealed class ProxyBackend : IBackend
             {
                 scope.Check.Error(options.To[i], "url", error);
             }
-            else if (target is not null && target.Weight > 0)
+            else if (target is { Weight: > 0 })
             {
                 targets.Add(target);
             }
@@ -62,34 +63,61 @@ internal sealed class ProxyBackend : IBackend
 
     private static (Target?, string?) CompileTarget(RouteScope scope, TargetOptions to)
     {
-        const string Scheme = "http://";
-        if (!to.Url.StartsWith(Scheme, StringComparison.Ordinal))
+        var url = to.Url;
+        if (!url.StartsWith(Scheme, StringComparison.Ordinal))
         {
-            return (null, $"a URL begins with http:// and the name of an upstream, got '{to.Url}'; write http://NAME/path");
+            return (null, $"a URL begins with http:// and the name of an upstream, got '{url}'; write {Rewritten(url, scope)}");
         }
-        var slash = to.Url.AsSpan(Scheme.Length).IndexOfAny('/', '?');
-        var name = slash < 0 ? to.Url[Scheme.Length..] : to.Url[Scheme.Length..(Scheme.Length + slash)];
-        var path = slash < 0 ? "" : to.Url[(Scheme.Length + slash)..];
+        var slash = url.AsSpan(Scheme.Length).IndexOfAny('/', '?');
+        var name = slash < 0 ? url[Scheme.Length..] : url[Scheme.Length..(Scheme.Length + slash)];
+        var path = slash < 0 ? "" : url[(Scheme.Length + slash)..];
         if (path.AsSpan().ContainsAnyExceptInRange('!', '~') || path.Contains('#') || path.Contains('\\'))
         {
             return (null, $"a path is sent as it stands here, got '{path}'; percent-encode spaces, '#', '\\' and everything beyond ASCII");
         }
-        if (name.IndexOfAny([':', '@']) >= 0 || name.Length == 0)
-        {
-            return (null, $"the name of an upstream stands behind http://, without a port, got '{to.Url}'; write http://NAME{path} and the address in the upstream's url");
-        }
         if (scope.Upstream(name) is not { } upstream)
         {
-            if (scope.Config.Root.Origin.At("upstreams").Broken)
-            {
-                return (null, null);
-            }
-            var defined = scope.Config.Upstreams.Select(u => u.Name).ToList();
-            var hint = Nearest.Of(name, defined) is { } near ? $"; did you mean '{near}'?" : "; define it under upstreams";
-            return (null, $"no upstream named '{name}'{hint} (defined: {(defined.Count == 0 ? "none" : string.Join(", ", defined))})");
+            return (null, UnknownUpstream(scope, name, path));
         }
-        var (url, error) = UrlTemplate.Parse(path, scope.Template.Parameters);
-        return error is null ? (new Target(upstream, url!, to.Weight, to.Url), null) : (null, error);
+        var (template, error) = UrlTemplate.Parse(path, scope.Template.Parameters);
+        // Of a path that couldn't be read, no parameters are known.
+        return error is null ? (new Target(upstream, template!, to.Weight, url), null)
+            : (null, ReferenceEquals(scope.Template, Wire.PathTemplate.Empty) ? null : error);
+    }
+
+    private const string Scheme = "http://";
+
+    /// <summary>What was meant by a URL that doesn't begin like one: the scheme put right or in front.</summary>
+    private static string Rewritten(string url, RouteScope scope)
+    {
+        var colon = url.IndexOf("://", StringComparison.Ordinal);
+        var rest = colon < 0 ? url : url[(colon + 3)..];
+        var end = rest.IndexOfAny(['/', '?', ':']);
+        return scope.Upstream(end < 0 ? rest : rest[..end]) is not null && (end < 0 || rest[end] != ':') ? Scheme + rest : "http://NAME/path";
+    }
+
+    private static string UnknownUpstream(RouteScope scope, string name, string path)
+    {
+        var defined = scope.Config.Upstreams.Select(u => u.Name).ToList();
+        var list = $"(defined: {(defined.Count == 0 ? "none" : string.Join(", ", defined))})";
+        if (name.Length == 0)
+        {
+            return $"the name of an upstream is missing behind http://; write {Scheme}NAME{path} {list}";
+        }
+        if (name.Contains('{'))
+        {
+            return $"a route's upstream is fixed, got '{name}'; name one, or write a route for each {list}";
+        }
+        var bare = name[(name.LastIndexOf('@') + 1)..].Split(':')[0];
+        if (bare != name && defined.Contains(bare))
+        {
+            return $"the name of an upstream stands alone, got '{name}'; write {Scheme}{bare}{path}";
+        }
+        if (bare != name || System.Net.IPAddress.TryParse(name, out _))
+        {
+            return $"a URL names an upstream, not an address, got '{name}'; define one under upstreams with url: {Scheme}{name} {list}";
+        }
+        return $"no upstream named '{name}'{(Nearest.Of(name, defined) is { } near ? $"; did you mean '{near}'?" : "; define it under upstreams")} {list}";
     }
 
     private static void Explain(RouteScope scope, ProxyOptions options, Targets choice, HeaderRules? request, HeaderRules? response)

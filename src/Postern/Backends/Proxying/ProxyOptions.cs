@@ -39,7 +39,7 @@ public sealed record ProxyOptions : Options
 public sealed record TargetOptions : Options
 {
     /// <summary>Where this share goes: <c>http://orders/api/orders?limit=5</c>.</summary>
-    [Needed] public string Url { get; init; } = "";
+    [Needed(Example = "http://NAME/path")] public string Url { get; init; } = "";
 
     /// <summary>Its share, in proportion to the sum of all weights; 0 for none.</summary>
     [Range("0", "1000000")] public int Weight { get; init; } = 1;

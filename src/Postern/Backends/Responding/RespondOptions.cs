@@ -1,5 +1,5 @@
 using Postern.Config;
-using Postern.Wire;
+using Postern.Transforms;
 
 namespace Postern.Backends.Responding;
 
@@ -26,14 +26,8 @@ public sealed record RespondOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        foreach (var (name, _) in Headers)
-        {
-            if (!Token.IsValid(name))
-            {
-                check.Error(this, $"headers.{name}", $"not a header name, got '{name}'; letters, digits and '-'");
-            }
-        }
-        if (Body is not null && Status is 204 or 304)
+        HeaderRulesOptions.CheckFields(this, "headers", Headers, check);
+        if (Body is not null && Status is 204 or 205 or 304)
         {
             check.Error(this, "body", $"a {Status} has no body; remove it or choose another status");
         }

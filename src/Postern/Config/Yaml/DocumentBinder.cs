@@ -75,7 +75,7 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
             return key.Text == "routes" ? Routes(gate, value, values.Place(at, key.Text, value, key)) : Take(own, [typeof(GateOptions)], key, value, at);
         });
         gate.Own = (GateOptions?)own.Find(typeof(GateOptions)) ?? gate.Own;
-        if (!routes && !at.Has("routes"))
+        if (!routes && !at.Has("routes") && !at.Has("include"))
         {
             check.Error(at.At("routes"), "a gate needs routes, got none; add routes: or include: FILE");
         }
@@ -149,7 +149,7 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
         var methods = KeyFinder.Methods.Where(own.ContainsKey).ToList();
         if (methods.Count > 1)
         {
-            check.Error(at, $"a route has one method, got {string.Join(" and ", methods)}; write a route for each, or any: for all methods");
+            check.Error(at.At(methods[1]), $"a route has one method, got {string.Join(" and ", methods)}; write a route for each, or any: for all methods");
         }
         else if (methods.Count == 0 && !KeyFinder.Methods.Any(at.Has))
         {
@@ -179,6 +179,8 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
             }
             values.Unknown(key, at, known, section: true);
         }
+        // An unknown key may be the one that is missed.
+        at.Incomplete = mapping.Entries.Any(e => !at.Has(e.Key.Text));
         foreach (var type in types)
         {
             foreach (var property in Sections.Of(type).Where(p => p.Needed is not null && !at.Has(p.Key)))

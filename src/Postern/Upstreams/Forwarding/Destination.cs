@@ -45,11 +45,12 @@ internal sealed class Destination : IDisposable
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Host.Length == 0)
         {
-            return $"not a URL, got '{url}'; write http://host:port";
+            var fix = url.Contains(',') ? $"write urls: [{url}]" : Uri.TryCreate($"http://{url}", UriKind.Absolute, out var meant) && meant.PathAndQuery == "/" ? $"write http://{url}" : "write http://host:port";
+            return $"not a URL, got '{url}'; {fix}";
         }
         if (uri.Scheme != "http")
         {
-            return $"upstreams are called over http, got '{url}'; write http://host:port";
+            return $"upstreams are called over http, got '{url}'; write http://{(uri.IsDefaultPort ? uri.Host + ":80" : uri.Authority)}";
         }
         return uri.PathAndQuery != "/" || uri.UserInfo.Length > 0 || uri.Fragment.Length > 0
             ? $"a destination is an address alone, got '{url}'; write http://{uri.Authority} here and the path in the route's 'to'"
