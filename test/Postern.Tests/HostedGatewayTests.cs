@@ -107,7 +107,7 @@ public sealed class HostedGatewayTests
         }));
         Assert.Equal(
             [
-                (line - 5, "upstreams.orders.url", "upstreams are called over http, got 'https://10.0.0.5'; write http://host:port"),
+                (line - 5, "upstreams.orders.url", "upstreams are called over http, got 'https://10.0.0.5'; write http://10.0.0.5:80"),
                 (line - 4, "gates.web.match.path", "a path begins with '/', got 'web'; write '/web'"),
                 (line - 1, "gates.web.routes[0].to", "no upstream named 'ordres'; did you mean 'orders'? (defined: orders)"),
             ],

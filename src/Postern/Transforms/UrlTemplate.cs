@@ -45,9 +45,13 @@ internal sealed class UrlTemplate
     public string Fill(Exchange exchange)
     {
         var client = exchange.Query;
-        if (fixedTarget is not null && client.Length <= 1)
+        if (fixedTarget is not null && client.Length <= (query.Length > 0 ? 1 : 0))
         {
             return fixedTarget;
+        }
+        if (path.Length == 0 && query.Length == 0)
+        {
+            return string.Concat(OwnPath(exchange), client);
         }
         if (path.Length == 2 && path[1].Parameter >= 0 && query.Length == 0)
         {
@@ -56,9 +60,7 @@ internal sealed class UrlTemplate
         var target = new StringBuilder(exchange.Path.Length + 64);
         if (path.Length == 0)
         {
-            // No path here: the request's own, without the gate's prefix.
-            var rest = exchange.Path.AsSpan(exchange.PrefixLength);
-            _ = rest.Length == 0 ? target.Append('/') : target.Append(rest);
+            target.Append(OwnPath(exchange));
         }
         Append(target, path, exchange);
         Append(target, query, exchange);
@@ -73,6 +75,10 @@ internal sealed class UrlTemplate
         }
         return target.ToString();
     }
+
+    /// <summary>Where the template has no path: the request's own, without the gate's prefix.</summary>
+    private static ReadOnlySpan<char> OwnPath(Exchange exchange) =>
+        exchange.Path.Length == exchange.PrefixLength ? "/" : exchange.Path.AsSpan(exchange.PrefixLength);
 
     private static void Append(StringBuilder target, Part[] parts, Exchange exchange)
     {
