@@ -42,6 +42,9 @@ public sealed class Exchange
     /// <summary>The client's address: the peer's, or the rightmost one in <c>X-Forwarded-For</c> that no trusted proxy has.</summary>
     public string ClientAddress { get; set; } = "";
 
+    /// <summary>Whether the peer is a trusted proxy, whose word about the client counts.</summary>
+    public bool PeerIsTrusted { get; set; }
+
     /// <summary><c>X-Forwarded-For</c> to send on.</summary>
     public string ForwardedFor { get; set; } = "";
 

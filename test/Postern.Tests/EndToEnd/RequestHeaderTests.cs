@@ -22,6 +22,7 @@ public sealed partial class RequestHeaderTests
     [InlineData("TE: gzip\r\nX-Keep: 2", "TE", "X-Keep")]
     [InlineData("Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAA\r\nX-Keep: 2", "HTTP2-Settings", "X-Keep")]
     [InlineData("Forwarded: for=1.2.3.4;host=evil\r\nX-Keep: 2", "Forwarded", "X-Keep")]
+    [InlineData("X-Forwarded-Prefix: /admin\r\nx-forwarded-PORT: 1\r\nX-Keep: 2", "X-Forwarded-Prefix", "X-Keep")]
     [InlineData("X_Forwarded_For: 1.2.3.4\r\nX_User: root\r\nX-Keep: 2", "X_User", "X-Keep")]
     public async Task Fields_of_the_connection_go_no_further(string fields, string gone, string kept)
     {
@@ -71,10 +72,11 @@ public sealed partial class RequestHeaderTests
     [Fact]
     public async Task A_trusted_proxy_is_believed_and_added_to()
     {
-        var head = await SentAsync("X-Forwarded-For: 203.0.113.9, 10.1.2.3\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example", root: "trustedProxies: [127.0.0.0/8, 10.0.0.0/8]");
+        var head = await SentAsync("X-Forwarded-For: 203.0.113.9, 10.1.2.3\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.example\r\nX-Forwarded-Prefix: /shop", root: "trustedProxies: [127.0.0.0/8, 10.0.0.0/8]");
         Assert.Equal(["203.0.113.9, 10.1.2.3, 127.0.0.1"], RawAnswer.Fields(head, "X-Forwarded-For"));
         Assert.Equal(["https"], RawAnswer.Fields(head, "X-Forwarded-Proto"));
         Assert.Equal(["shop.example"], RawAnswer.Fields(head, "X-Forwarded-Host"));
+        Assert.Equal(["/shop"], RawAnswer.Fields(head, "X-Forwarded-Prefix"));
     }
 
     [Fact]

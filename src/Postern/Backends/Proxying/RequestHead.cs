@@ -19,7 +19,7 @@ internal static class RequestHead
         var named = headers.Connection;
         foreach (var header in headers)
         {
-            if (HopByHop.IsRequestField(header.Key) || (named.Count > 0 && HopByHop.Names(named, header.Key)))
+            if (HopByHop.IsRequestField(header.Key) || (!exchange.PeerIsTrusted && HopByHop.IsForwarded(header.Key)) || (named.Count > 0 && HopByHop.Names(named, header.Key)))
             {
                 continue;
             }

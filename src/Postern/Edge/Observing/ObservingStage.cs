@@ -90,7 +90,8 @@ internal sealed partial class Observed(
         var request = context.Request;
         var headers = request.Headers;
         var peer = context.Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
-        if (proxies.Trusts(peer))
+        exchange.PeerIsTrusted = proxies.Trusts(peer);
+        if (exchange.PeerIsTrusted)
         {
             var forwardedFor = headers["X-Forwarded-For"];
             exchange.ClientAddress = proxies.ClientAddress(peer, forwardedFor);
