@@ -127,6 +127,67 @@ public sealed class HostileClientTests
         Assert.Equal(0, upstream.Accepted);
     }
 
+    [Theory]
+    [InlineData(1, 200)]
+    [InlineData(7, 200)]
+    [InlineData(1000, 200)]
+    [InlineData(1000, 413, 1001)]
+    [InlineData(1, 413, 1001)]
+    public async Task Chunks_count_by_what_is_in_them(int chunk, int status, int size = 1000)
+    {
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            await connection.ReadUntilAsync("\r\n0\r\n\r\n");
+            await connection.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, route: "maxBody: 1000B");
+        var body = new System.Text.StringBuilder();
+        for (var left = size; left > 0; left -= chunk)
+        {
+            var count = Math.Min(left, chunk);
+            body.Append($"{count:x}\r\n{new string('x', count)}\r\n");
+        }
+        var answer = await gateway.SendRawAsync($"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n");
+        Assert.Equal((status, status == 200 ? null : "close"), (answer.Status, answer["Connection"]));
+    }
+
+    [Theory]
+    [InlineData("/x", "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData("/x", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData("/a/../x", "")]
+    [InlineData("/a%2fx", "")]
+    public async Task Who_is_answered_before_it_was_asked_for_its_body_gets_no_second_request_in(string path, string answered)
+    {
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.WriteAsync(answered);
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url);
+        using var client = await gateway.ConnectAsync();
+        await client.SendAsync($"POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {Next.Length}\r\n\r\n");
+        var answer = await client.ReadAnswerAsync();
+        Assert.Equal("close", answer["Connection"]);
+    }
+
+    [Fact]
+    public async Task Who_was_asked_for_its_body_keeps_the_connection()
+    {
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n");
+            await connection.ReadUntilAsync("hello");
+            await connection.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url);
+        using var client = await gateway.ConnectAsync();
+        await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+        await client.ReadUntilAsync("HTTP/1.1 100 Continue\r\n\r\n");
+        await client.SendAsync("hello");
+        Assert.Null((await client.ReadAnswerAsync())["Connection"]);
+    }
+
     /// <summary>Answers with the whole request as it came.</summary>
     private static ScriptedUpstream Echo() => ScriptedUpstream.Serving(async connection =>
     {
