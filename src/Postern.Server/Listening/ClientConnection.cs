@@ -30,10 +30,10 @@ internal sealed class ClientConnection
             // A socket for both families writes IPv4 in IPv6's way; whoever compares addresses shouldn't have to know.
             transport.RemoteEndPoint = new IPEndPoint(peer.Address.MapToIPv4(), peer.Port);
         }
-        PeerAddress = (transport.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "";
+        Peer = (transport.RemoteEndPoint as IPEndPoint)?.Address;
     }
 
-    public string PeerAddress { get; }
+    public IPAddress? Peer { get; }
 
     public bool IsHttp2 { get; set; }
 

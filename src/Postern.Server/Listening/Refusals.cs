@@ -34,7 +34,7 @@ internal sealed class Refusals(RequestDelegate refuse, TimeProvider time) : Diag
         var exchange = new Exchange
         {
             Started = time.GetTimestamp(),
-            PeerAddress = client?.PeerAddress ?? "",
+            Peer = client?.Peer,
             Path = kestrel.Get<IHttpRequestFeature>()!.RawTarget ?? "",
             Failure = FailureOf(error.StatusCode),
             // Without its log at a low level, Kestrel quotes nothing: "Invalid request line: ''".

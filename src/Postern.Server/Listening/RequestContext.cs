@@ -39,7 +39,7 @@ internal sealed class RequestEntry(RequestDelegate handle, PathFaults allowed, T
         {
             request = new RequestContext(contextFeatures);
             request.Exchange.Allowed = allowed;
-            request.Exchange.PeerAddress = request.Connection.PeerAddress;
+            request.Exchange.Peer = request.Connection.Peer;
             request.Exchange.ConnectionClosed = request.Connection.ClosedForItsOnlyRequest;
             if (container is not null)
             {
@@ -51,6 +51,8 @@ internal sealed class RequestEntry(RequestDelegate handle, PathFaults allowed, T
             request.Reuse(contextFeatures);
         }
         request.Exchange.Started = time.GetTimestamp();
+        // Kestrel's collection of features is the request itself; asking it by type takes a search.
+        request.Exchange.RawTarget = (contextFeatures as IHttpRequestFeature)?.RawTarget;
         contextFeatures.Set(request.Exchange);
         request.Connection.Begin(request);
         return request;

@@ -36,8 +36,11 @@ public sealed class Exchange
     /// <summary>The methods that the path has routes for, where none took this request; for <c>Allow</c>.</summary>
     internal string? Allow { get; set; }
 
-    /// <summary>The address of whoever opened the connection, perhaps a proxy; made into text once for each connection.</summary>
-    public string PeerAddress { get; set; } = "";
+    /// <summary>The peer's address, where the server has told it; it is the same for all requests of a connection.</summary>
+    internal System.Net.IPAddress? Peer { get; set; }
+
+    /// <summary>The request's target as it came, where the server has told it; else the request's feature says it.</summary>
+    internal string? RawTarget { get; set; }
 
     /// <summary>The client's address: the peer's, or the rightmost one in <c>X-Forwarded-For</c> that no trusted proxy has.</summary>
     public string ClientAddress { get; set; } = "";
@@ -103,7 +106,7 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        Allow = TraceState = FailureReason = Upstream = Destination = null;
+        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = null;
         CallFields.Clear();
         Failure = Failure.None;
         PrefixLength = 0;

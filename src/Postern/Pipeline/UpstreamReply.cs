@@ -16,6 +16,9 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// <summary>The body's length as the upstream gave it (for HEAD and 304 too); null if it gave none.</summary>
     public long? Length { get; protected set; }
 
+    /// <summary>The reason phrase where it isn't the usual one of its status; null else, and over HTTP/2.</summary>
+    public string? Reason { get; protected set; }
+
     /// <summary>False where there can be none: HEAD, 204, 304, a length of 0.</summary>
     public bool HasBody { get; protected set; }
 

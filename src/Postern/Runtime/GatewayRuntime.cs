@@ -74,7 +74,7 @@ internal sealed partial class GatewayRuntime : IDisposable
             context.Features.Set(exchange);
         }
         var current = snapshot;
-        var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        var raw = exchange.RawTarget ?? context.Features.Get<IHttpRequestFeature>()!.RawTarget;
         if (raw.Length == 0)
         {
             // A server in memory, as hosts' tests have them, received nothing that could be kept as it was.

@@ -13,7 +13,7 @@ namespace Postern.Tests.Server;
 public sealed class ProtocolTests
 {
     private static Task Tell(HttpContext context) => context.Response.WriteAsync(
-        $"{context.Request.Protocol} {context.Request.Scheme} {context.Connection.RemoteIpAddress} {Exchange.Of(context).PeerAddress} {context.Connection.LocalPort}");
+        $"{context.Request.Protocol} {context.Request.Scheme} {context.Connection.RemoteIpAddress} {Exchange.Of(context).Peer} {context.Connection.LocalPort}");
 
     [Fact]
     public async Task Both_protocols_share_one_cleartext_port()
@@ -167,7 +167,7 @@ public sealed class ProtocolTests
             Assert.Null(exchange.FailureReason);
             Assert.Equal(Failure.None, exchange.Failure);
             Assert.Equal(0, exchange.BytesSent);
-            Assert.Equal("127.0.0.1", exchange.PeerAddress);
+            Assert.Equal("127.0.0.1", exchange.Peer?.ToString());
             Assert.True(exchange.Started > 0);
             Assert.Empty(context.Items);
             Assert.Equal(200, context.Response.StatusCode);

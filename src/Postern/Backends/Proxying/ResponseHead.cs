@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Wire;
@@ -12,6 +13,10 @@ internal static class ResponseHead
     {
         var response = context.Response;
         response.StatusCode = (int)reply.StatusCode;
+        if (reply.Reason is not null)
+        {
+            context.Features.Get<IHttpResponseFeature>()!.ReasonPhrase = reply.Reason;
+        }
         var headers = response.Headers;
         var fields = reply.Fields.Fields;
         var via = Via.Entry(reply.Version.Major == 2 ? "HTTP/2" : "HTTP/1.1");

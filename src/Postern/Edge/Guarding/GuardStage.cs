@@ -180,7 +180,7 @@ internal sealed class GuardStage : IStage
             {
                 bound.MaxRequestBodySize = null; // Bounds what is thrown away, too: past it the server would close at once.
             }
-            if (!HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+            if (!HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol) && !IsCheaplyRead(context, failure))
             {
                 context.Response.OnStarting(static response =>
                 {
@@ -190,5 +190,9 @@ internal sealed class GuardStage : IStage
             }
             return Answer.FailAsync(context, failure, detail);
         }
+
+        /// <summary>A body of known, small length is read past for less than another connection costs.</summary>
+        private static bool IsCheaplyRead(HttpContext context, Failure failure) =>
+            failure == Failure.BodyTooLarge && context.Request.ContentLength <= 64 * 1024 && context.Request.Headers.Expect.Count == 0;
     }
 }

@@ -89,7 +89,7 @@ internal sealed partial class Observed(
     {
         var request = context.Request;
         var headers = request.Headers;
-        var peer = context.Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+        var peer = exchange.Peer ?? context.Features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
         exchange.PeerIsTrusted = proxies.Trusts(peer);
         if (exchange.PeerIsTrusted)
         {

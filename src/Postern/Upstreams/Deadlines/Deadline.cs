@@ -10,17 +10,17 @@ namespace Postern.Upstreams.Deadlines;
 internal sealed class Deadline : IDisposable
 {
     private const int Kept = 1024;
+    private const long Never = long.MaxValue;
     private static readonly ConcurrentQueue<Deadline> Pool = [];
     private static int pooled;
 
-    private readonly Lock changing = new();
     private readonly Timer timer;
     private readonly CancellationTokenSource source = new();
     private CancellationTokenRegistration client;
     private UpstreamCall? call;
     private long allowed;
-    private long due = long.MaxValue;
-    private long ticks = long.MaxValue;
+    private long due = Never;
+    private long ticks = Never;
 
     private Deadline() => timer = new Timer(static d => ((Deadline)d!).Tick(), this, Timeout.Infinite, Timeout.Infinite);
 
@@ -51,13 +51,7 @@ internal sealed class Deadline : IDisposable
     }
 
     /// <summary>The answer has begun: from here only the client ends the call.</summary>
-    public void HeadIsHere()
-    {
-        lock (changing)
-        {
-            due = long.MaxValue;
-        }
-    }
+    public void HeadIsHere() => Volatile.Write(ref due, Never);
 
     /// <summary>The call has ended, body included.</summary>
     public void Dispose()
@@ -86,38 +80,46 @@ internal sealed class Deadline : IDisposable
     /// </summary>
     private void Arm(long at)
     {
-        lock (changing)
+        // Either the timer that ticks now sees this time, or this sees that it has ticked.
+        Interlocked.Exchange(ref due, at);
+        if (at < Volatile.Read(ref ticks))
         {
-            due = at;
-            if (at < ticks)
-            {
-                ticks = at;
-                timer.Change(at - Environment.TickCount64, Timeout.Infinite);
-            }
+            Set(at);
         }
+    }
+
+    private void Set(long at)
+    {
+        Volatile.Write(ref ticks, at);
+        timer.Change(Math.Max(0, at - Environment.TickCount64), Timeout.Infinite);
     }
 
     private void Tick()
     {
-        lock (changing)
+        Interlocked.Exchange(ref ticks, Never);
+        var seen = Volatile.Read(ref due);
+        if (seen == Never)
         {
-            ticks = long.MaxValue;
-            if (due == long.MaxValue)
-            {
-                return;
-            }
-            // A slow upload is no slow upstream: the time counts from the last piece that went out.
-            due = Math.Max(due, (call?.LastProgress ?? 0) + allowed);
-            var now = Environment.TickCount64;
-            if (now < due)
-            {
-                ticks = due;
-                timer.Change(due - now, Timeout.Infinite);
-                return;
-            }
-            due = long.MaxValue;
-            Passed = true;
+            return;
         }
-        source.Cancel();
+        // A slow upload is no slow upstream: the time counts from the last piece that went out.
+        var late = Math.Max(seen, (Volatile.Read(ref call)?.LastProgress ?? 0) + allowed);
+        if (Environment.TickCount64 < late)
+        {
+            Set(late);
+        }
+        else
+        {
+            Passed = true;
+            // Not this call's time any more: its answer has begun meanwhile, and the next one's time is another.
+            if (Interlocked.CompareExchange(ref due, Never, seen) == seen)
+            {
+                source.Cancel();
+            }
+            else
+            {
+                Passed = false;
+            }
+        }
     }
 }

@@ -184,7 +184,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
     private void BeginBody(HeadReader head)
     {
         StatusCode = (HttpStatusCode)head.Status;
-        ReasonPhrase = head.Reason;
+        ReasonPhrase = Reason = head.Reason;
         Fields = head.Fields;
         keepAlive = head.KeepAlive;
         if (head.Status == 101)
