@@ -5,6 +5,7 @@ using Postern.Edge.Authenticating;
 using Postern.Edge.Guarding;
 using Postern.Edge.Observing;
 using Postern.Pipeline;
+using Postern.Transforms;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
 using Postern.Upstreams.Forwarding;
@@ -24,6 +25,7 @@ internal static class Features
         new("observe", new ObservingStage(), Root: typeof(TelemetrySection)), // outermost: whatever happens inside is seen
         new("guard", new GuardStage(), typeof(GuardOptions)),                 // refuses before anything is spent on the request
         new("authenticate", null, typeof(IdentityOptions)),                   // so far anyone may call; the key can say so
+        new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
     ];
 
     /// <summary>What ends the edge chain: the key that asks for it. A route uses exactly one.</summary>

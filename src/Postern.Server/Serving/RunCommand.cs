@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using Postern.Config;
 using Postern.Server.Administering;
 using Postern.Server.Commands;
 using Postern.Server.Listening;
@@ -72,7 +73,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
         await error.WriteAsync(Banner(gateway, traffic.Urls, admin?.Url));
         started?.Invoke(traffic.Urls);
         await stopping;
-        LogDraining(logger, gateway.Drain.Delay, gateway.Drain.Timeout);
+        LogDraining(logger, Scalars.Format(gateway.Drain.Delay), Scalars.Format(gateway.Drain.Timeout));
         if (!await drain.RunAsync())
         {
             LogCut(logger);
@@ -114,7 +115,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Draining: not ready; serving for {Delay}, then letting requests in flight end within {Timeout}")]
-    private static partial void LogDraining(ILogger logger, TimeSpan delay, TimeSpan timeout);
+    private static partial void LogDraining(ILogger logger, string delay, string timeout);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The drain's time-out has passed; what was still in flight was cut")]
     private static partial void LogCut(ILogger logger);

@@ -80,12 +80,7 @@ internal static class RouteCompiler
             (host, var problem) = HostPattern.Parse(text);
             if (problem is not null)
             {
-                var told = new Check();
-                route.When.Validate(told);
-                if (!told.Failed(null))
-                {
-                    check.Error(route.When, "host", problem);
-                }
+                check.Error(route.When, "host", problem);
                 return null;
             }
         }

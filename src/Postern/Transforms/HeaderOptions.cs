@@ -3,6 +3,13 @@ using Postern.Wire;
 
 namespace Postern.Transforms;
 
+/// <summary>What a route does to header fields, whichever backend answers it.</summary>
+public sealed record HeadersSection : Options
+{
+    /// <summary>Header fields to change on the way.</summary>
+    public HeaderOptions? Headers { get; init; }
+}
+
 /// <summary>Header fields to change, on the way in and on the way out.</summary>
 public sealed record HeaderOptions : Options
 {

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Postern.Pipeline;
 using Postern.Wire;
 
 namespace Postern.Transforms;
@@ -20,8 +21,14 @@ internal sealed class HeaderRules
             .. options.Add.Select(p => $"add {p.Key}: {p.Value}")]);
     }
 
-    /// <summary>The rules, or null where there is nothing to do.</summary>
-    public static HeaderRules? Compile(HeaderRulesOptions? options) =>
+    /// <summary>The rules of a route's two sides; null where there is nothing to do.</summary>
+    public static (HeaderRules? Request, HeaderRules? Response) Compile(RouteScope scope)
+    {
+        var options = scope.Options<HeadersSection>().Headers;
+        return (Compile(options?.Request), Compile(options?.Response));
+    }
+
+    private static HeaderRules? Compile(HeaderRulesOptions? options) =>
         options is null || (options.Remove.Count == 0 && options.Set.Count == 0 && options.Add.Count == 0) ? null : new HeaderRules(options);
 
     public void Apply(FieldList fields)

@@ -16,6 +16,9 @@ public sealed class ValidationTests
         {
             Timeout = TimeSpan.FromHours(2),
             To = [new TargetOptions { Weight = -1 }],
+        });
+        gate.Sections.Set<HeadersSection>(h => h with
+        {
             Headers = new HeaderOptions { Request = new() { Set = new Dictionary<string, string> { ["Bad Name"] = "x" } } },
         });
         config.Gates.Add(gate);

@@ -24,7 +24,7 @@ internal sealed class ProxyBackend : IBackend
             return null;
         }
         var choice = new Targets(targets, options.Sticky is null ? null : new StickyKey(options.Sticky));
-        var (request, response) = (HeaderRules.Compile(options.Headers?.Request), HeaderRules.Compile(options.Headers?.Response));
+        var (request, response) = HeaderRules.Compile(scope);
         Explain(scope, options, choice, request, response);
         return new ProxyRoute(choice, options.PreserveHost == true, options.Timeout, request, response).HandleAsync;
     }

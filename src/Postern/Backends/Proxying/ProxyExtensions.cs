@@ -1,5 +1,4 @@
 using Postern.Config;
-using Postern.Transforms;
 
 namespace Postern.Backends.Proxying;
 
@@ -36,9 +35,6 @@ public static class ProxyExtensions
 
     /// <summary>How long the upstream may take to begin its answer.</summary>
     public static T Timeout<T>(this T at, TimeSpan timeout) where T : SectionBuilder => at.Proxy(o => o with { Timeout = timeout });
-
-    /// <summary>Header fields to change on the way.</summary>
-    public static T Headers<T>(this T at, HeaderOptions headers) where T : SectionBuilder => at.Proxy(o => o with { Headers = headers });
 
     private static T Proxy<T>(this T at, Func<ProxyOptions, ProxyOptions> change) where T : SectionBuilder
     {

@@ -1,5 +1,4 @@
 using Postern.Config;
-using Postern.Transforms;
 using Postern.Wire;
 
 namespace Postern.Backends.Proxying;
@@ -19,9 +18,6 @@ public sealed record ProxyOptions : Options
 
     /// <summary>How long the upstream may take to begin its answer; 504 past it. Default: the upstream's <c>timeout</c>.</summary>
     [Range("1ms", "1h")] public TimeSpan? Timeout { get; init; }
-
-    /// <summary>Header fields to change on the way.</summary>
-    public HeaderOptions? Headers { get; init; }
 
     /// <inheritdoc/>
     public override void Validate(Check check)

@@ -22,14 +22,19 @@ internal sealed class RespondBackend : IBackend
         {
             headers = [.. headers, ("Content-Type", new FilledText(IsJson(options.Body) ? "application/json" : "text/plain; charset=utf-8", []))];
         }
+        var (_, rules) = HeaderRules.Compile(scope);
         scope.Note("respond", context => string.Join(", ", [
             $"{options.Status}",
             .. headers.Select(h => $"{h.Key}: {h.Value.Fill(Exchange.Of(context))}"),
             .. options.Body is null ? Array.Empty<string>() : [$"{body.Length} bytes"]]));
-        return context => AnswerAsync(context, options.Status, headers, body);
+        if (rules is not null)
+        {
+            scope.Note("respond", $"response headers: {rules}");
+        }
+        return context => AnswerAsync(context, options.Status, headers, rules, body);
     }
 
-    private static async Task AnswerAsync(HttpContext context, int status, (string Key, FilledText Value)[] headers, byte[] body)
+    private static async Task AnswerAsync(HttpContext context, int status, (string Key, FilledText Value)[] headers, HeaderRules? rules, byte[] body)
     {
         var exchange = Exchange.Of(context);
         var response = context.Response;
@@ -38,6 +43,7 @@ internal sealed class RespondBackend : IBackend
         {
             response.Headers[name] = value.Fill(exchange);
         }
+        rules?.Apply(response.Headers);
         Answer.CloseUnasked(context);
         if (status is not (204 or 304))
         {

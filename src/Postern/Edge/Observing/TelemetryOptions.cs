@@ -28,6 +28,15 @@ public sealed record AccessLogOptions : Options
 
     /// <summary>How many lines may wait to be written.</summary>
     [Range("16", "1000000")] public int Queue { get; init; } = 8192;
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (To.Length == 0)
+        {
+            check.Error(this, "to", "needed, got an empty text; write stdout, stderr, off or the path of a file");
+        }
+    }
 }
 
 /// <summary>The form of the access log.</summary>
