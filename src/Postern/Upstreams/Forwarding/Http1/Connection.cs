@@ -99,8 +99,30 @@ internal sealed class Connection : SocketAsyncEventArgs, IValueTaskSource<int>
     }
 
     /// <summary>Sends all of it; false where the connection broke.</summary>
+    public ValueTask<bool> SendAsync(ReadOnlyMemory<byte> message)
+    {
+        try
+        {
+            // Nearly every request fits into the kernel's buffer, and a plain send costs a fraction of an asynchronous one.
+            var sent = Socket.Send(message.Span, SocketFlags.None, out var error);
+            if (error == SocketError.Success && sent == message.Length)
+            {
+                return new(true);
+            }
+            if (error is SocketError.Success or SocketError.WouldBlock)
+            {
+                return SendRestAsync(message[(error == SocketError.Success ? sent : 0)..]);
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+        SendFailed = true;
+        return new(false);
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> SendAsync(ReadOnlyMemory<byte> message)
+    private async ValueTask<bool> SendRestAsync(ReadOnlyMemory<byte> message)
     {
         try
         {

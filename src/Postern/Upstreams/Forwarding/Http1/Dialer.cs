@@ -58,6 +58,7 @@ internal sealed class Dialer(string host, int port, string name, DestinationSett
         {
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             await socket.ConnectAsync(new IPEndPoint(address, port), cancel).ConfigureAwait(false);
+            socket.Blocking = false; // a plain send then takes what the kernel has room for, and says so
             return socket;
         }
         catch

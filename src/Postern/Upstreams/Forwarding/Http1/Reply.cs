@@ -146,19 +146,33 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
         base.Dispose(disposing);
     }
 
-    private async ValueTask SendHeadAsync()
+    private ValueTask SendHeadAsync()
     {
         var buffer = default(SendBuffer);
         try
         {
             HeadWriter.Write(ref buffer, call, wire.OwnHost);
             // If this fails there may still be an answer to read: the reason for which the upstream hung up.
-            await connection.SendAsync(buffer.From(0)).ConfigureAwait(false);
+            var sending = connection.SendAsync(buffer.From(0));
+            if (!sending.IsCompleted)
+            {
+                var rest = buffer;
+                buffer = default;
+                return EndSendAsync(sending, rest);
+            }
+            _ = sending.Result;
+            return default;
         }
         finally
         {
             buffer.Release();
         }
+    }
+
+    private static async ValueTask EndSendAsync(ValueTask<bool> sending, SendBuffer buffer)
+    {
+        await sending.ConfigureAwait(false);
+        buffer.Release();
     }
 
     /// <summary>RFC 9110 §7.8: a switch is only welcome to what was asked for.</summary>
