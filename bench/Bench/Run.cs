@@ -6,7 +6,7 @@ internal sealed record Round(Seen Seen, double CpuMicroseconds, long ResidentByt
 /// <summary>How long, how often, and on whom.</summary>
 internal sealed record Plan(double Seconds, int Rounds, double WarmUp, int Starts)
 {
-    public static Plan Full { get; } = new(Seconds: 5, Rounds: 3, WarmUp: 5, Starts: 3);
+    public static Plan Full { get; } = new(Seconds: 5, Rounds: 3, WarmUp: 15, Starts: 3);
 
     public static Plan Short { get; } = new(Seconds: 1, Rounds: 1, WarmUp: 1, Starts: 1);
 }

@@ -40,6 +40,7 @@ internal sealed class RequestEntry(RequestDelegate handle, PathFaults allowed, T
             request = new RequestContext(contextFeatures);
             request.Exchange.Allowed = allowed;
             request.Exchange.Peer = request.Connection.Peer;
+            request.Exchange.FieldsAreBytes = true;
             request.Exchange.ConnectionClosed = request.Connection.ClosedForItsOnlyRequest;
             if (container is not null)
             {

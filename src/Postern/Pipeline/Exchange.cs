@@ -39,6 +39,9 @@ public sealed class Exchange
     /// <summary>The peer's address, where the server has told it; it is the same for all requests of a connection.</summary>
     internal System.Net.IPAddress? Peer { get; set; }
 
+    /// <summary>Whether the server reads header fields as Latin-1, byte for byte; then what the guard has let through can be sent as it is.</summary>
+    internal bool FieldsAreBytes { get; set; }
+
     /// <summary>The request's target as it came, where the server has told it; else the request's feature says it.</summary>
     internal string? RawTarget { get; set; }
 

@@ -22,6 +22,9 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <summary>End-to-end fields. Framing, <c>Host</c>, <c>Connection</c> and <c>Expect</c> are not among them.</summary>
     public FieldList Fields { get => field ??= new(); init; }
 
+    /// <summary>Every field has been checked before, and is Latin-1; else the one who writes them checks them.</summary>
+    internal bool FieldsAreChecked { get; set; }
+
     /// <summary>The body to send, or null for none. Whoever sends it reads it to the end or leaves it; the owner completes it.</summary>
     public PipeReader? Body { get; set; }
 

@@ -28,6 +28,7 @@ internal static class RequestHead
                 fields.Add(header.Key, value ?? "");
             }
         }
+        call.FieldsAreChecked = exchange.FieldsAreBytes;
         AddOwn(context, exchange, fields);
         AddBody(context, call);
         AddUpgrade(context, call, named);

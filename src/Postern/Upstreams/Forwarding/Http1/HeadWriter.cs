@@ -26,7 +26,10 @@ internal static class HeadWriter
         {
             if (!FieldRules.IsOfTheConnection(field.Name))
             {
-                FieldRules.Require(field.Name, field.Value);
+                if (!call.FieldsAreChecked)
+                {
+                    FieldRules.Require(field.Name, field.Value);
+                }
                 rest = Put(Put(Put(Put(rest, field.Name), ": "u8), field.Value), "\r\n"u8);
             }
             else if (FieldRules.TakesTrailers(field.Name, field.Value))
