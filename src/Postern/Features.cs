@@ -24,7 +24,7 @@ internal static class Features
     [
         new("observe", new ObservingStage(), Root: typeof(TelemetrySection)), // outermost: whatever happens inside is seen
         new("guard", new GuardStage(), typeof(GuardOptions)),                 // refuses before anything is spent on the request
-        new("authenticate", null, typeof(IdentityOptions)),                   // so far anyone may call; the key can say so
+        new("identity", new AuthenticatingStage(), typeof(IdentityOptions), typeof(IdentitySection)), // who is calling, before all that asks
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
     ];
 

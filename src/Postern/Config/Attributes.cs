@@ -31,6 +31,10 @@ public sealed class NeededAttribute : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class CanBeOffAttribute : Attribute;
 
+/// <summary>A record that may be written in a file of its own, named by its path: <c>keys: keys.yaml</c>. The file is watched.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class FromFileAttribute : Attribute;
+
 /// <summary>A value that is never shown, even where it is written as it is.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class SecretAttribute : Attribute;

@@ -17,6 +17,8 @@ internal static class Sections
 
         public bool Secret { get; } = Info.IsDefined(typeof(SecretAttribute));
 
+        public bool FromFile { get; } = Info.IsDefined(typeof(FromFileAttribute));
+
         public bool CanBeOff { get; } = Info.IsDefined(typeof(CanBeOffAttribute));
 
         public NeededAttribute? Needed { get; } = Info.GetCustomAttribute<NeededAttribute>();

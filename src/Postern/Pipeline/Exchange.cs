@@ -72,6 +72,15 @@ public sealed class Exchange
     /// <summary><c>X-Request-Id</c> to send on and to return.</summary>
     public string RequestId { get; set; } = "";
 
+    /// <summary>Who is calling; null where nobody is known, or nobody has looked.</summary>
+    public Consumer? Consumer { get; set; }
+
+    /// <summary>What upstreams are told of the consumer, by every call made for this request.</summary>
+    internal (string Name, string Value)[] Told { get; set; } = [];
+
+    /// <summary>The fields by which upstreams are told; a client's own are gone from the head, and never come as trailers.</summary>
+    internal ReservedFields Reserved { get; set; } = ReservedFields.None;
+
     /// <summary>Why the gateway answered itself, or the body was cut.</summary>
     public Failure Failure { get; set; }
 
@@ -110,6 +119,8 @@ public sealed class Exchange
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
         RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = null;
+        Consumer = null;
+        Told = [];
         CallFields.Clear();
         Failure = Failure.None;
         PrefixLength = 0;

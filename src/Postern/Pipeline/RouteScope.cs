@@ -51,6 +51,14 @@ public sealed class RouteScope
     internal void Note(string stage, Func<HttpContext, string> what) => notes.Add(new StageNote(stage, what));
 
     internal IReadOnlyList<StageNote> Notes => notes;
+
+    /// <summary>Makes a header field the gateway's own: from now on no client can send it, on any route of any gate.</summary>
+    internal void Reserve(string field) => Reserved.Add(field);
+
+    internal ISet<string> Reserved { get; init; } = new HashSet<string>();
+
+    /// <summary>Whom the route is for.</summary>
+    public Callers Callers => Options<IdentityOptions>().Identity switch { null => Callers.Anyone, { Optional: true } => Callers.KnownOrNot, _ => Callers.Known };
 }
 
 /// <summary>One line of <c>postern explain</c>.</summary>

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Postern.Pipeline;
 
 /// <summary>
@@ -38,9 +40,19 @@ public sealed class StatePool
         }
     }
 
-    /// <summary>The new snapshot runs: what it did not ask for is retired.</summary>
-    internal void Commit()
+    /// <summary>Why something that is in use can't do its work yet; null where all can.</summary>
+    internal string? NotReady => live.Values.OfType<ILive>().Select(l => l.NotReady).FirstOrDefault(r => r is not null);
+
+    /// <summary>The new snapshot runs: what it brought begins its work, what it did not ask for is retired.</summary>
+    internal void Commit(TimeProvider time, ILogger logger)
     {
+        foreach (var (key, state) in next)
+        {
+            if (state is ILive begins && !live.ContainsKey(key))
+            {
+                begins.Start(time, logger);
+            }
+        }
         foreach (var (key, state) in live)
         {
             if (!next.ContainsKey(key))

@@ -29,7 +29,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         {
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
-        var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "/" }, []));
+        var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "/" }, [], []));
         var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {
@@ -63,13 +63,13 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     private GateSnapshot CompileGate(GateConfig gate, List<GateSnapshot> before)
     {
         var (host, prefix) = CompileMatch(gate, before);
-        var used = new HashSet<string>();
+        var (used, reserved) = (new HashSet<string>(), new HashSet<string>());
         var table = new RouteTable();
         var own = new HashSet<(string, string)>();
         state.Record(own);
         foreach (var route in gate.Routes)
         {
-            if (RouteCompiler.Compile(Scope(gate, route, used)) is { } compiled && table.Add(compiled) is { } tie)
+            if (RouteCompiler.Compile(Scope(gate, route, used, reserved)) is { } compiled && table.Add(compiled) is { } tie)
             {
                 check.Error(route.Sections.Origin, compiled.Conditions.Same(tie.Conditions)
                     ? $"answers the same requests as {tie.Origin.Path} ({tie.Origin.Position}), got {compiled}; remove one, or tell them apart with 'when'"
@@ -89,6 +89,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             Version = same ? previous!.Version : (previous?.Version ?? 0) + 1,
             Since = same ? previous!.Since : time.GetUtcNow(),
             Text = text,
+            Reserved = reserved,
             State = [.. own, .. used.SelectMany(u => upstreamState.GetValueOrDefault(u, []))],
         };
     }
@@ -153,12 +154,13 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         return gate;
     }
 
-    private RouteScope Scope(GateConfig gate, RouteConfig route, HashSet<string> used) => new(config, gate, route, state, check, name =>
+    private RouteScope Scope(GateConfig gate, RouteConfig route, HashSet<string> used, HashSet<string> reserved) => new(config, gate, route, state, check, name =>
     {
         used.Add(name);
         return upstreams.GetValueOrDefault(name);
     })
     {
         Logger = logger,
+        Reserved = reserved,
     };
 }

@@ -58,7 +58,7 @@ internal sealed partial class GatewayRuntime : IDisposable
             return (null, problems);
         }
         var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time) { Metrics = MetricRegistry.Of(state) };
-        state.Commit();
+        state.Commit(time, logger);
         ProcessMetrics.Register(runtime.Metrics);
         runtime.Report();
         return (runtime, problems);
@@ -90,6 +90,8 @@ internal sealed partial class GatewayRuntime : IDisposable
             return Refuse(current, context, exchange, Failure.BadRequest);
         }
         (exchange.Path, exchange.Query) = (path, query);
+        exchange.Reserved = current.Reserved;
+        current.Reserved.RemoveFrom(context.Request.Headers);
         var faults = RequestTarget.Inspect(path, query) & ~exchange.Allowed;
         if (faults != PathFaults.None)
         {
@@ -122,7 +124,7 @@ internal sealed partial class GatewayRuntime : IDisposable
                 return problems;
             }
             snapshot = compiled;
-            State.Commit();
+            State.Commit(time, logger);
             Report();
             LogReloaded(logger, string.Join(", ", compiled.Gates.Select(g => $"{g.Config.Name} v{g.Version}")));
             Tell(problems, compiled);
@@ -136,7 +138,7 @@ internal sealed partial class GatewayRuntime : IDisposable
         lock (reloading)
         {
             // Nothing is asked for any more, so everything is retired.
-            State.Commit();
+            State.Commit(time, logger);
         }
     }
 

@@ -20,6 +20,9 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
     /// <summary>Answers what no route answers, with the exchange's failure.</summary>
     public RequestDelegate Unmatched { get; } = unmatched;
 
+    /// <summary>What no client may say, in whichever gate: an older one that still runs counts too.</summary>
+    public ReservedFields Reserved { get; } = new(gates.SelectMany(g => g.Reserved));
+
     /// <summary>The chain that answers this request: its route's, or <see cref="Unmatched"/>.</summary>
     public RequestDelegate Choose(HttpContext context, Exchange exchange)
     {
@@ -71,6 +74,9 @@ internal sealed record GateSnapshot(GateConfig Config, HostPattern? Host, string
 
     /// <summary>State that its upstreams use, kept alive as long as the gate runs.</summary>
     public required IReadOnlyCollection<(string, string)> State { get; init; }
+
+    /// <summary>Header fields that its upstreams believe to be the gateway's.</summary>
+    public required IReadOnlyCollection<string> Reserved { get; init; }
 
     /// <summary>The path that is taken off, as written.</summary>
     public string Path => Config.Own.Match.Path ?? "/";

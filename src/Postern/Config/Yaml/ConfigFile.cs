@@ -18,7 +18,7 @@ internal static class ConfigFile
     {
         var (config, check, sources, keys) = (new GatewayConfig(), new Check(), new Sources(read), new KeyFinder(grammar));
         var reader = new ConfigReader(check, sources, config);
-        var values = new ValueBinder(check, new Substitution(check, sources, environment ?? Environment.GetEnvironmentVariable), keys);
+        var values = new ValueBinder(check, new Substitution(check, sources, environment ?? Environment.GetEnvironmentVariable), sources, reader, keys);
         var binder = new DocumentBinder(grammar, check, reader, values, keys);
         reader.Main(path, root => binder.Main(root, config));
         Validation.Run(config, check);

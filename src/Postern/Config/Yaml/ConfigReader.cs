@@ -47,7 +47,7 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         {
             config.Files.Add(path);
         }
-        Parse(path, text!, "the file is empty; write the gate's match and routes", bind);
+        Parse(path, text!, "the file is empty; write what it is included for", bind);
     }
 
     private void Parse(string path, string text, string empty, Action<Node> bind)

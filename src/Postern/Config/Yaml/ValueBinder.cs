@@ -6,7 +6,7 @@ namespace Postern.Config.Yaml;
 /// Nodes → the values of options records, by what the records' properties are. Every value leaves its place behind in
 /// the <see cref="Origin"/> of the record; one that can't be read is said so once, and a stand-in keeps its seat.
 /// </summary>
-internal sealed partial class ValueBinder(Check check, Substitution substitution, KeyFinder keys)
+internal sealed partial class ValueBinder(Check check, Substitution substitution, Sources sources, ConfigReader reader, KeyFinder keys)
 {
     /// <summary>Notes where <paramref name="step"/> stands and, for a plain value, fills in its secrets.</summary>
     public Origin Place(Origin parent, string step, Node node, ScalarNode? key = null, bool secret = false)
@@ -51,6 +51,10 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         if (Words.MapOf(type) is { } held)
         {
             return Map(held, node, at);
+        }
+        if (type == typeof(FileText))
+        {
+            return File(node, at, need);
         }
         return Words.IsRecord(type) ? Record(type, node, at, need) : Plain(type, node, at, need);
     }
@@ -157,7 +161,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
     {
         if (node is not MappingNode mapping)
         {
-            if (node is ScalarNode && Sections.ShorthandOf(type) is { } plain)
+            if (Sections.ShorthandOf(type) is { } plain && (node is ScalarNode || Words.ListOf(plain.Type) is not null))
             {
                 at.Adopt(plain.Key, at);
                 return Bind(plain.Type, plain.OneOrMany, node, at, need) is { } value ? With(type, at, plain, value) : null;
@@ -175,13 +179,46 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 continue;
             }
             var place = Place(at, key.Text, value, key, property.Secret || at.Secret);
-            if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
+            if (property.FromFile && value is ScalarNode { IsNull: false })
+            {
+                property.Info.SetValue(record, Included(property.Type, value, place));
+            }
+            else if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
             {
                 property.Info.SetValue(record, bound);
             }
         }
         at.Incomplete = mapping.Entries.Any(e => !at.Has(e.Key.Text) || at.At(e.Key.Text).Broken);
         return record;
+    }
+
+    /// <summary>The text of a file.</summary>
+    private FileText? File(Node node, Origin at, string need)
+    {
+        if (Plain(typeof(string), node, at, need) is not string path)
+        {
+            return null;
+        }
+        var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
+        var (text, problem) = sources.Read(full, Sources.MaxSecret);
+        if (problem is not null)
+        {
+            check.Break(at, $"can't read '{path}': {problem}");
+            return null;
+        }
+        return new FileText(full, text!);
+    }
+
+    /// <summary>A record from a file of its own.</summary>
+    private Options? Included(Type type, Node node, Origin at)
+    {
+        if (at.Broken || at.Text is not { Length: > 0 } path)
+        {
+            return null;
+        }
+        var (full, found) = (Path.Combine(Path.GetDirectoryName(node.File) ?? "", path), (Options?)null);
+        reader.Included(full, at, root => found = (Options?)Record(type, root, new Origin(root.File, root.Line, root.Column, ""), Words.Of(type)));
+        return found;
     }
 
     private static Options With(Type type, Origin at, Sections.Property property, object value)

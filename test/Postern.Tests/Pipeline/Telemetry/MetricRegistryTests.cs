@@ -25,7 +25,7 @@ public sealed class MetricRegistryTests
     {
         var state = new StatePool();
         MetricRegistry.Of(state).Counter("a_total", "A.").Add();
-        state.Commit();
+        state.Commit(TimeProvider.System, NullLogger.Instance);
         Assert.Equal(1, MetricRegistry.Of(state).Counter("a_total", "A.").Value);
     }
 
