@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
