@@ -47,7 +47,7 @@ public sealed partial class ExamplesTests
     }
 
     /// <summary>What an include or a file of a secret holds here.</summary>
-    private const string Gate = "match: { path: /included }\nroutes:\n  - get: /hi\n    respond: 200\n";
+    private const string Gate = "match: { path: /included }\nidentity: off\nroutes:\n  - get: /hi\n    respond: 200\n";
 
     /// <summary>A part of a configuration, with what it needs around it.</summary>
     private static string Whole(string block)
@@ -56,13 +56,14 @@ public sealed partial class ExamplesTests
         if (first == "-")
         {
             // Routes.
-            block = "gates:\n  example:\n    routes:\n" + Indent(block, 6);
+            block = "gates:\n  example:\n    identity: off\n    routes:\n" + Indent(block, 6);
         }
         else if (!RootKeys.Contains(first))
         {
             // Keys of a gate, as in a file of its own.
             var routes = TopKeys().Matches(block).Any(m => m.Groups[1].Value == "routes") ? "" : "    routes: [{ get: /hi, respond: 200 }]\n";
-            block = "gates:\n  example:\n" + Indent(block, 4) + routes;
+            var identity = TopKeys().Matches(block).Any(m => m.Groups[1].Value == "identity") ? "" : "    identity: off\n";
+            block = "gates:\n  example:\n" + Indent(block, 4) + identity + routes;
         }
         var keys = TopKeys().Matches(block).Select(m => m.Groups[1].Value).ToHashSet();
         var whole = new StringBuilder(block);
@@ -73,7 +74,7 @@ public sealed partial class ExamplesTests
         }
         if (!keys.Contains("gates"))
         {
-            whole.Append("gates: { example: { routes: [{ get: /hi, respond: 200 }] } }\n");
+            whole.Append("gates: { example: { identity: off, routes: [{ get: /hi, respond: 200 }] } }\n");
         }
         if (!keys.Contains("upstreams"))
         {

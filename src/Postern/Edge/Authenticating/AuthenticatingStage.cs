@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
+using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -18,7 +19,7 @@ internal sealed class AuthenticatingStage : IStage
     {
         if (scope.Options<IdentityOptions>().Identity is not { Use: not null } callers)
         {
-            if (!scope.Route.Sections.Off.Contains("identity") && !scope.Gate.Sections.Off.Contains("identity") && !scope.Route.Sections.Origin.Has("identity"))
+            if (!Decides(scope.Route.Sections) && !Decides(scope.Gate.Sections))
             {
                 Undecided(scope);
             }
@@ -33,12 +34,16 @@ internal sealed class AuthenticatingStage : IStage
         return new Door(next, ways, callers.Optional, scope.Gate.Name, MetricRegistry.Of(scope.State)).InvokeAsync;
     }
 
+    /// <summary>Whether who may call was written there, be it off or unreadable; the latter was told when it was read.</summary>
+    private static bool Decides(SectionSet sections) =>
+        sections.Off.Contains("identity") || sections.Origin.Has("identity") || sections.Written<IdentityOptions>().Identity is not null;
+
     /// <summary>Said once for a gate where none of its routes decides.</summary>
     private static void Undecided(RouteScope scope)
     {
         var defined = scope.Config.Root.Written<IdentitySection>().Identity?.Keys;
         var fix = $"add identity: off for anyone{(defined is null ? "" : $", or identity: [NAME] (defined: {string.Join(", ", defined)})")}";
-        if (scope.Gate.Routes.Any(r => r.Sections.Off.Contains("identity") || r.Sections.Origin.Has("identity") || r.Sections.Find(typeof(IdentityOptions)) is not null))
+        if (scope.Gate.Routes.Any(r => Decides(r.Sections)))
         {
             scope.Check.Error(scope.Route.Sections.Origin, $"who may call is not decided, here or at the gate; {fix}");
         }

@@ -17,6 +17,7 @@ public sealed class ExplainTests : IDisposable
             owner: web-team
             match: { path: /web }
             headers: { request: { set: { X-Gate: web } } }
+            identity: off
             routes:
               - get: /orders/{id:int}
                 to: http://orders/api/{id}?limit=5
@@ -35,6 +36,7 @@ public sealed class ExplainTests : IDisposable
                 respond: { status: 308, headers: { Location: "/web/{rest}" } }
           hosted:
             match: { host: "*.example.com" }
+            identity: off
             routes:
               - any: /{**rest}
                 to: http://orders
@@ -54,10 +56,11 @@ public sealed class ExplainTests : IDisposable
         Assert.Equal("""
             GET /web/orders/7?a=%20b&c
             gate     web, owned by web-team  (postern.yaml:8:5)
-            route    GET /web/orders/{id:int}  (postern.yaml:12:9)
+            route    GET /web/orders/{id:int}  (postern.yaml:13:9)
                      id = 7
             observe  access log stdout
             guard    maxBody 10MB
+            identity off: anyone may call
             proxy    request headers: set X-Gate: web
             upstream orders
                      deadline: timeout 3s
@@ -100,8 +103,8 @@ public sealed class ExplainTests : IDisposable
     [InlineData("GET", "web", "refused  not a path")]
     [InlineData("GET", "/nowhere", "404 route-not-found: no gate answers; the gates are")]
     [InlineData("GET", "/nowhere", "  web  /web  postern.yaml:8:5")]
-    [InlineData("GET", "/web/oders/7", "  GET /web/orders/{id:int}  postern.yaml:12:9")]
-    [InlineData("GET", "/web/orders/x", "  GET /web/orders/{id} when header X-Canary=v2  postern.yaml:14:9  (its 'when' does not hold)")]
+    [InlineData("GET", "/web/oders/7", "  GET /web/orders/{id:int}  postern.yaml:13:9")]
+    [InlineData("GET", "/web/orders/x", "  GET /web/orders/{id} when header X-Canary=v2  postern.yaml:15:9  (its 'when' does not hold)")]
     public async Task Why_nothing_answers_is_told(string method, string url, string line)
     {
         var (code, output, _) = await ExplainAsync(method, url);

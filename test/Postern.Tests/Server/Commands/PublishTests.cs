@@ -45,6 +45,7 @@ public sealed class PublishTests
             drain: { delay: 0 }
             gates:
               web:
+                identity: off
                 routes:
                   - get: /hi
                     respond: { status: 200, body: hello }
