@@ -10,49 +10,79 @@ namespace Postern.Edge.Authenticating;
 internal sealed class SingleFlight(int most)
 {
     private readonly ConcurrentDictionary<Digest, Task<Verdict>> flights = new();
+    private readonly int share = Math.Max(1, most / 4);
+    // By the hash of an address: two that meet in one place share their share, and no address needs remembering.
+    private readonly int[] clients = new int[1024];
     private int count;
 
     /// <summary>The verdict of the flight that is under way for this credential, or of a new one; null where too many are under way.</summary>
-    public Task<Verdict>? Join(Digest digest, Func<Task<Verdict>> judge)
+    /// <param name="digest">The credential's digest.</param>
+    /// <param name="judge">Judges it; called at most once, and not by this thread.</param>
+    /// <param name="client">Whose flight a new one is: one client has at most a quarter of them. Null: nobody's.</param>
+    public Task<Verdict>? Join(Digest digest, Func<Task<Verdict>> judge, string? client = null)
     {
         if (flights.TryGetValue(digest, out var flight))
         {
             return flight;
         }
-        if (Interlocked.Increment(ref count) > most)
+        var place = client is null ? -1 : client.GetHashCode() & (clients.Length - 1);
+        if (!Begin(place))
         {
-            Interlocked.Decrement(ref count);
             return null;
         }
         var begun = new TaskCompletionSource<Verdict>(TaskCreationOptions.RunContinuationsAsynchronously);
         flight = flights.GetOrAdd(digest, begun.Task);
         if (flight != begun.Task)
         {
-            Interlocked.Decrement(ref count);
+            End(place);
             return flight;
         }
-        ThreadPool.UnsafeQueueUserWorkItem(_ => _ = FlyAsync(digest, judge, begun), null);
+        ThreadPool.UnsafeQueueUserWorkItem(_ => _ = FlyAsync(digest, judge, place, begun), null);
         return flight;
     }
 
-    private async Task FlyAsync(Digest digest, Func<Task<Verdict>> judge, TaskCompletionSource<Verdict> begun)
+    private async Task FlyAsync(Digest digest, Func<Task<Verdict>> judge, int place, TaskCompletionSource<Verdict> begun)
     {
         try
         {
             var verdict = await judge();
-            Land(digest);
+            Land(digest, place);
             begun.SetResult(verdict);
         }
         catch (Exception e)
         {
-            Land(digest);
+            Land(digest, place);
             begun.SetException(e);
         }
     }
 
-    private void Land(Digest digest)
+    private void Land(Digest digest, int place)
     {
         flights.TryRemove(digest, out _);
+        End(place);
+    }
+
+    private bool Begin(int place)
+    {
+        if (Interlocked.Increment(ref count) > most)
+        {
+            Interlocked.Decrement(ref count);
+            return false;
+        }
+        if (place >= 0 && Interlocked.Increment(ref clients[place]) > share)
+        {
+            End(place);
+            return false;
+        }
+        return true;
+    }
+
+    private void End(int place)
+    {
         Interlocked.Decrement(ref count);
+        if (place >= 0)
+        {
+            Interlocked.Decrement(ref clients[place]);
+        }
     }
 }
