@@ -75,6 +75,12 @@ public sealed class Exchange
     /// <summary>Who is calling; null where nobody is known, or nobody has looked.</summary>
     public Consumer? Consumer { get; set; }
 
+    /// <summary>The header field in which the consumer's credential stood, or null.</summary>
+    internal string? CredentialField { get; set; }
+
+    /// <summary>The query parameter in which the consumer's credential stood, or null.</summary>
+    internal string? CredentialParameter { get; set; }
+
     /// <summary>What upstreams are told of the consumer, by every call made for this request.</summary>
     internal (string Name, string Value)[] Told { get; set; } = [];
 
@@ -118,7 +124,7 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = null;
+        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = CredentialField = CredentialParameter = null;
         Consumer = null;
         Told = [];
         CallFields.Clear();

@@ -46,6 +46,14 @@ internal static class Explain
 
     private static string Answer(GatewaySnapshot snapshot, HttpContext context, Exchange exchange, out bool answered)
     {
+        if (snapshot.Endpoint(exchange.Path) is { } endpoint)
+        {
+            answered = true;
+            var own = new StringBuilder();
+            Line(own, "endpoint", $"{endpoint.Label}, the gateway's own, before any gate");
+            endpoint.Notes.ToList().ForEach(n => Line(own, n.Stage, n.What(context)));
+            return own.ToString();
+        }
         answered = false;
         if (snapshot.Gate(context, exchange) is not { } gate)
         {

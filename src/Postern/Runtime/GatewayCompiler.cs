@@ -29,7 +29,9 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         {
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
-        var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "/" }, [], []));
+        var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], []));
+        var endpoints = Features.Endpoints.Select(e => RouteCompiler.Endpoint(
+            Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = e.Path }, [], []), e.Backend)).OfType<CompiledEndpoint>().ToArray();
         var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {
@@ -46,7 +48,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             }
             check.Gate = null;
         }
-        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, unmatched);
+        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, endpoints, unmatched);
     }
 
     private void CompileUpstreams()
@@ -63,7 +65,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     private GateSnapshot CompileGate(GateConfig gate, List<GateSnapshot> before)
     {
         var (host, prefix) = CompileMatch(gate, before);
-        var (used, reserved) = (new HashSet<string>(), new HashSet<string>());
+        var (used, reserved) = (new HashSet<string>(), new HashSet<string>(StringComparer.OrdinalIgnoreCase));
         var table = new RouteTable();
         var own = new HashSet<(string, string)>();
         state.Record(own);

@@ -6,7 +6,7 @@ using Postern.Wire;
 namespace Postern.Runtime;
 
 /// <summary>Everything a request needs, resolved. Never changes; a request keeps the one it started on.</summary>
-internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSnapshot> gates, RequestDelegate unmatched)
+internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSnapshot> gates, CompiledEndpoint[] endpoints, RequestDelegate unmatched)
 {
     // Hosts before paths: what an exact host names is meant more exactly than any path.
     private readonly GateSnapshot[] bySpecificity = [.. gates.OrderByDescending(g => g.Host?.Rank ?? -1).ThenByDescending(g => g.Prefix.Length)];
@@ -23,9 +23,14 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
     /// <summary>What no client may say, in whichever gate: an older one that still runs counts too.</summary>
     public ReservedFields Reserved { get; } = new(gates.SelectMany(g => g.Reserved));
 
-    /// <summary>The chain that answers this request: its route's, or <see cref="Unmatched"/>.</summary>
+    /// <summary>The chain that answers this request: an endpoint's, its route's, or <see cref="Unmatched"/>.</summary>
     public RequestDelegate Choose(HttpContext context, Exchange exchange)
     {
+        if (Endpoint(exchange.Path) is { } endpoint)
+        {
+            exchange.Route = endpoint.Label;
+            return endpoint.Chain;
+        }
         if (Gate(context, exchange) is { } gate)
         {
             exchange.Gate = gate.Config.Name;
@@ -37,6 +42,19 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
         }
         exchange.Failure = exchange.Allow is null ? Failure.NotFound : Failure.MethodNotAllowed;
         return Unmatched;
+    }
+
+    /// <summary>The gateway's own endpoint at this path, if any: no gate can take it away.</summary>
+    public CompiledEndpoint? Endpoint(string path)
+    {
+        foreach (var endpoint in endpoints)
+        {
+            if (endpoint.Path == path)
+            {
+                return endpoint;
+            }
+        }
+        return null;
     }
 
     /// <summary>The gate this request belongs to, if any: a gate owns its prefix, so there is no second try in another.</summary>

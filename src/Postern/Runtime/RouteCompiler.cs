@@ -33,10 +33,29 @@ internal static class RouteCompiler
         {
             chain = Features.Edge[i].Stage?.Compile(scope, chain) ?? chain;
         }
+        foreach (var name in route.When?.Header.Keys ?? [])
+        {
+            scope.Touch(name, route.When!, $"header.{name}", "no request of a client has it; ask for another field");
+        }
+        scope.CheckTouched();
         return new CompiledRoute(route.Method, template, conditions, chain, at, scope.Notes)
         {
             Label = Label(route, scope.Gate),
         };
+    }
+
+    /// <summary>The chain of one of the gateway's own endpoints, or null where the configuration doesn't ask for it.</summary>
+    public static CompiledEndpoint? Endpoint(RouteScope scope, IBackend backend)
+    {
+        if (backend.Compile(scope) is not { } chain)
+        {
+            return null;
+        }
+        for (var i = Features.Edge.Length - 1; i >= 0; i--)
+        {
+            chain = Features.Edge[i].Everywhere ? Features.Edge[i].Stage!.Compile(scope, chain) : chain;
+        }
+        return new CompiledEndpoint(scope.Route.Template, $"{scope.Route.Method} {scope.Route.Template}", chain, scope.Notes);
     }
 
     /// <summary>The chain of requests that no route answers: observed like any other, then refused.</summary>

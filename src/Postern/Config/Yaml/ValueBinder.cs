@@ -237,7 +237,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
 
     /// <summary>Keeps the seat of an entry that couldn't be read, so that those behind it keep their numbers.</summary>
     private static object StandIn(Type type, Origin at) =>
-        type == typeof(string) ? "" : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
+        type == typeof(string) ? "" : type == typeof(FileText) ? new FileText("", "") : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
 
     private const System.Reflection.BindingFlags Static = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic;
 

@@ -92,7 +92,7 @@ internal sealed class AuthenticatingStage : IStage
                 {
                     return RefuseAsync(context, Failure.InvalidToken, "The token is longer than 8 KB.");
                 }
-                credential = token;
+                (credential, exchange.CredentialField) = (token, "Authorization");
             }
             foreach (var keys in ways.Keys)
             {
@@ -108,6 +108,7 @@ internal sealed class AuthenticatingStage : IStage
                     return Answer.FailAsync(context, Failure.SeveralCredentials, challenge: Error("invalid_request", null));
                 }
                 (way, credential) = (keys, given[0] ?? "");
+                (exchange.CredentialField, exchange.CredentialParameter) = (keys.Header, keys.Query);
                 if (credential.Length is 0 or > Digest.MaxLength)
                 {
                     return RefuseAsync(context, Failure.InvalidKey, null);

@@ -46,6 +46,10 @@ internal sealed class Ways
             {
                 if (Make(scope, name, options) is { } way)
                 {
+                    if (way is ApiKeyWay { Header: { } header })
+                    {
+                        scope.Touch(header, callers, $"use[{i}]", $"no client can send its key there; choose another header for '{name}'");
+                    }
                     listed.Add((way, i));
                 }
             }
