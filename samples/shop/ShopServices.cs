@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Builder;
 namespace Shop;
 
 /// <summary>
-/// The shop's services, running. Each destination is an HTTP server of its own on its own loopback port; products v1
-/// has two of them. Their answers depend on nothing but the request (and the orders placed before it).
+/// The shop's services and its authorization server, running. Each is an HTTP server of its own on its own loopback port;
+/// products v1 has two of them. Their answers depend on nothing but the request (and the orders placed before it).
 /// </summary>
 public sealed class ShopServices : IAsyncDisposable
 {
@@ -23,11 +23,14 @@ public sealed class ShopServices : IAsyncDisposable
         ("reviews", 5008, () => Reviews.Map),
     ];
 
+    private const int AuthorizationPort = 5009;
+
     private readonly Service[] services;
 
-    private ShopServices(Service[] services)
+    private ShopServices(Service[] services, Service authorization)
     {
-        this.services = services;
+        this.services = [.. services, authorization];
+        AuthorizationUrl = authorization.Url;
         Urls = services.GroupBy(s => s.Upstream).ToDictionary(g => g.Key, g => (IReadOnlyList<string>)[.. g.Select(s => s.Url)]);
     }
 
@@ -37,6 +40,12 @@ public sealed class ShopServices : IAsyncDisposable
     /// <summary>The URLs that <c>postern.yaml</c> names, by upstream.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<string>> PreferredUrls { get; } =
         Destinations.GroupBy(d => d.Upstream).ToDictionary(g => g.Key, g => (IReadOnlyList<string>)[.. g.Select(d => $"http://127.0.0.1:{d.Port}")]);
+
+    /// <summary>The authorization server's URL, as <c>postern.yaml</c> names it.</summary>
+    public static string PreferredAuthorizationUrl => $"http://127.0.0.1:{AuthorizationPort}";
+
+    /// <summary>Where the authorization server runs now. It is no upstream: no gate leads to it.</summary>
+    public string AuthorizationUrl { get; }
 
     /// <summary>Where each upstream runs now, by the name it has in <c>postern.yaml</c>.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Urls { get; }
@@ -52,9 +61,14 @@ public sealed class ShopServices : IAsyncDisposable
             var number = numbers[upstream] = numbers.GetValueOrDefault(upstream) + 1;
             starting.Add(Service.StartAsync(upstream, $"{upstream}-{number}", preferredPorts ? port : 0, routes(), cancellationToken));
         }
+        var authorization = new AuthorizationServer(TimeProvider.System);
+        var authorizing = Service.StartAsync("auth", "auth-1", preferredPorts ? AuthorizationPort : 0, authorization.Map, cancellationToken);
+        starting.Add(authorizing);
         try
         {
-            return new ShopServices(await Task.WhenAll(starting));
+            await Task.WhenAll(starting);
+            authorization.Issuer = authorizing.Result.Url;
+            return new ShopServices([.. starting.SkipLast(1).Select(s => s.Result)], authorizing.Result);
         }
         catch
         {

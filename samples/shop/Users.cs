@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Shop;
 
-/// <summary>Who buys. The profile is always that of the first user: nobody signs in yet.</summary>
+/// <summary>Who buys. The profile is that of the caller, whom the gateway names.</summary>
 internal static class Users
 {
     public static readonly User[] All =
@@ -16,7 +16,9 @@ internal static class Users
 
     public static void Map(WebApplication app)
     {
-        app.MapMethods("/api/profile", Answers.Read, context => context.Response.SendAsync(200, All[0], ShopJson.Plain.User));
+        app.MapMethods("/api/profile", Answers.Read, context => Caller.IdOf(context) is { } id
+            ? context.Response.SendFoundAsync(Array.Find(All, u => u.Id == id), ShopJson.Plain.User, $"profile of {id}")
+            : Caller.RefuseAsync(context));
         app.MapMethods("/users/{id}", Answers.Read, context =>
             context.Response.SendFoundAsync(Array.Find(All, u => u.Id == context.Parameter("id")), ShopJson.Plain.User, $"user {context.Parameter("id")}"));
     }

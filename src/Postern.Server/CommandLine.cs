@@ -20,6 +20,7 @@ internal static class CommandLine
             ExplainCommand.Create(),
             SchemaCommand.Create(),
             DemoCommand.Create(error, TimeProvider.System),
+            TokenCommand.Create(output, error),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
