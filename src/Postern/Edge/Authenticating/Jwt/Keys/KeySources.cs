@@ -9,5 +9,11 @@ internal static class KeySources
     /// <param name="options">Where the keys are.</param>
     /// <param name="way">The name under <c>identity</c>, for messages and metrics.</param>
     /// <param name="metrics">Where fetches are counted.</param>
-    public static IKeySource Of(JwtOptions options, string way, MetricRegistry metrics) => throw new NotSupportedException($"{options}{way}{metrics}");
+    public static IKeySource Of(JwtOptions options, string way, MetricRegistry metrics) => options switch
+    {
+        { Secret: { } secret } => FixedKey.OfSecret(secret),
+        { PublicKey: { } file } => new FixedKey(PemKey.Read(file.Text, out var problem) ?? throw new ArgumentException($"{file.Path} {problem}", nameof(options))),
+        { Discovery: { } discovery } => new FetchedKeys(KeyLocation.OfDiscovery(discovery, options.Issuer!), options, way, metrics),
+        _ => new FetchedKeys(KeyLocation.Of(options.Jwks!), options, way, metrics),
+    };
 }
