@@ -55,7 +55,7 @@ public sealed record JwtOptions : Options
         var pem = PublicKey is null ? null : PublicKeyPem.Read(PublicKey.Text, out problem);
         if (problem is not null)
         {
-            check.Error(this, "publicKey", $"{problem}, got '{PublicKey}'");
+            check.Error(this, "publicKey", $"can't use '{PublicKey}': {problem}");
         }
         // What fits isn't known while the kind of key isn't.
         if (said.Length == 1 && problem is null)
@@ -183,7 +183,7 @@ public sealed record JwtOptions : Options
             return $"{name} takes {Algorithm.Words(known.Kind)}, got {Algorithm.Words(held)} in '{PublicKey}'; write {string.Join(" or ", fitting)}";
         }
         return known.Kind == KeyKind.Secret
-            ? $"{name} is for a shared secret; with a public key for its secret, anyone could sign; write {string.Join(" or ", fitting.Take(3))}"
-            : $"{name} is for a key pair, and secret is none; write {string.Join(" or ", fitting)}";
+            ? $"{name} is for a shared secret; with a public key for its secret, anyone could sign; write {(pem is null ? "RS256 or ES256" : string.Join(" or ", fitting))}"
+            : $"{name} is for a key pair, and secret is not one; write {string.Join(" or ", fitting)}";
     }
 }
