@@ -13,6 +13,22 @@ internal static class ConfigFile
     /// <summary>What there is of a file now: its text, or a mark where it can't be read.</summary>
     public static string Peek(string path) => Sources.Peek(path);
 
+    /// <summary>
+    /// Reads a file that holds one record and nothing else, as a configuration that names it would; null where it can't be read.
+    /// </summary>
+    public static (T? Record, Check Check) LoadRecord<T>(string path, Grammar grammar, Func<string, string>? read = null) where T : Options
+    {
+        var (check, sources) = (new Check(), new Sources(read));
+        var reader = new ConfigReader(check, sources, new GatewayConfig());
+        var values = new ValueBinder(check, new Substitution(check, sources, Environment.GetEnvironmentVariable), sources, reader, new KeyFinder(grammar));
+        var record = (T?)values.FileOf(typeof(T), path, new Origin(null, 0, 0, ""), null);
+        if (record is not null)
+        {
+            Validation.Run(record, check);
+        }
+        return (record, check);
+    }
+
     /// <summary>Reads <paramref name="path"/> and all that it includes. Paths in messages begin as <paramref name="path"/> was typed.</summary>
     public static LoadedConfig Load(string path, Grammar grammar, Func<string, string>? read = null, Func<string, string?>? environment = null)
     {
