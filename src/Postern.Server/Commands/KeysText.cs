@@ -15,8 +15,17 @@ internal static partial class KeysText
 {
     private const string Head = "# API keys, by 'postern keys'. The keys themselves are nowhere: hash is a key's SHA-256.\n";
 
-    public static (KeyFileOptions? Keys, Check Check) Parse(string path, string text) =>
-        ConfigFile.LoadRecord<KeyFileOptions>(path, Features.Grammar, _ => text);
+    /// <summary>The keys that a text says, if any can be read, and everything wrong with it.</summary>
+    public static (KeyFileOptions? Keys, Check Check) Parse(string path, string text)
+    {
+        var loaded = new LoadedConfig(new GatewayConfig(), new Check(), new Sources(_ => text));
+        var keys = ConfigFile.Record<KeyFileOptions>(loaded, path, new Origin(null, 0, 0, ""), Features.Grammar);
+        if (keys is not null)
+        {
+            Validation.Run(keys, loaded.Check);
+        }
+        return (keys, loaded.Check);
+    }
 
     /// <summary>The text that says <paramref name="after"/>.</summary>
     /// <param name="path">Of the file, for messages.</param>

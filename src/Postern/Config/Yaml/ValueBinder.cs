@@ -221,18 +221,18 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
             return null;
         }
         var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
-        var found = FileOf(type, full, at, from);
+        var found = FileOf(type, full, at, from.Make);
         at.Broken |= found is null;
         return found;
     }
 
     /// <summary>A record from a file that holds nothing else; one with nothing in it says nothing.</summary>
-    public Options? FileOf(Type type, string path, Origin at, FromFileAttribute? from)
+    public Options? FileOf(Type type, string path, Origin at, string? make)
     {
         Options? found = null;
         reader.Included(
             path, at, root => found = (Options?)Record(type, root, new Origin(root.File, root.Line, root.Column, ""), Words.Of(type)),
-            empty: () => found = New(type, new Origin(path, 1, 1, "")), make: from?.Make);
+            empty: () => found = New(type, new Origin(path, 1, 1, "")), make: make);
         return found;
     }
 

@@ -7,14 +7,15 @@ namespace Postern.Edge.Authenticating.ApiKeys;
 /// <summary>Keys given to callers. Where a key is sent: exactly one of <c>header</c> and <c>query</c>.</summary>
 public sealed record ApiKeyOptions : Options
 {
-    /// <summary>Fields with a meaning of their own, for HTTP or for the gateway.</summary>
-    private static readonly HashSet<string> Taken = new(StringComparer.OrdinalIgnoreCase)
+    internal const string MakeFile = "postern keys create --name NAME --file {0}";
+
+    private static readonly string[] Families = ["Accept", "Access-Control-", "Content-", "Grpc-", "If-", "Proxy-", "Sec-", "X-Forwarded-"];
+
+    /// <summary>More fields with a meaning of their own, for HTTP or for the gateway.</summary>
+    private static readonly HashSet<string> Spoken = new(StringComparer.OrdinalIgnoreCase)
     {
-        "Accept", "Accept-Encoding", "Age", "Cache-Control", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Date", "Expect",
-        "Forwarded", "Host", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Keep-Alive", "Max-Forwards", "Origin",
-        "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Range", "Referer", "Set-Cookie", "TE", "Traceparent", "Tracestate", "Trailer",
-        "Transfer-Encoding", "Upgrade", "User-Agent", "Vary", "Via", "WWW-Authenticate", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Prefix",
-        "X-Forwarded-Proto", "X-Real-IP", "X-Request-Id",
+        "Age", "Cache-Control", "Cookie", "Date", "Expect", "Forwarded", "Host", "Idempotency-Key", "Last-Event-ID", "Max-Forwards", "Origin", "Pragma", "Priority",
+        "Range", "Referer", "Set-Cookie", "Traceparent", "Tracestate", "User-Agent", "Vary", "Via", "WWW-Authenticate", "X-Real-IP", "X-Request-Id",
     };
 
     private static readonly SearchValues<char> Unreserved = SearchValues.Create("-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
@@ -26,7 +27,7 @@ public sealed record ApiKeyOptions : Options
     public string? Query { get; init; }
 
     /// <summary>The file of keys that <c>postern keys</c> writes; only hashes are in it.</summary>
-    [Needed(Example = "keys.yaml"), FromFile(Make = "postern keys create --name NAME --file {0}")] public KeyFileOptions? Keys { get; init; }
+    [Needed(Example = "keys.yaml"), FromFile(Make = MakeFile)] public KeyFileOptions? Keys { get; init; }
 
     /// <inheritdoc/>
     public override void Validate(Check check)
@@ -53,6 +54,6 @@ public sealed record ApiKeyOptions : Options
         !Token.IsValid(name) ? "the name of a header field is needed"
         : name.Contains('_', StringComparison.Ordinal) ? "a field with '_' in its name is removed from every request"
         : name.Equals("Authorization", StringComparison.OrdinalIgnoreCase) ? "that field carries tokens, which jwt and introspection are for"
-        : Taken.Contains(name) ? "that field has a meaning of its own"
+        : HopByHop.IsRequestField(name) || Spoken.Contains(name) || Array.Exists(Families, f => name.StartsWith(f, StringComparison.OrdinalIgnoreCase)) ? "that field has a meaning of its own"
         : null;
 }
