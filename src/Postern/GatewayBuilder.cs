@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Postern.Config;
+using Postern.Config.Yaml;
+using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
 using Postern.Upstreams.Forwarding;
@@ -12,10 +14,12 @@ namespace Postern;
 /// </summary>
 public sealed class GatewayBuilder
 {
-    internal GatewayBuilder(GatewayConfig config) => Config = config;
+    private readonly LoadedConfig loaded;
+
+    internal GatewayBuilder(LoadedConfig loaded) => this.loaded = loaded;
 
     /// <summary>The records built so far.</summary>
-    public GatewayConfig Config { get; }
+    public GatewayConfig Config => loaded.Config;
 
     /// <summary>Changes keys of the root, such as <c>trustedProxies</c>.</summary>
     public GatewayBuilder Root<T>(Func<T, T> change) where T : Options, new()
@@ -23,6 +27,9 @@ public sealed class GatewayBuilder
         Config.Root.Set(change);
         return this;
     }
+
+    /// <summary>A file of API keys, as <c>keys: FILE</c> names it: its mistakes are told with all others, and it is watched.</summary>
+    internal KeyFileOptions? KeyFile(string path, Origin at) => ConfigFile.Record<KeyFileOptions>(loaded, path, at, Features.Grammar, ApiKeyOptions.MakeFile);
 
     /// <summary>Addresses and networks whose <c>X-Forwarded-*</c> are believed.</summary>
     public GatewayBuilder TrustedProxies(params string[] networks) => Root<GatewayOptions>(o => o with { TrustedProxies = networks });

@@ -47,11 +47,11 @@ public static class PosternExtensions
     internal static LoadedConfig Load(string? file, Action<GatewayBuilder>? build)
     {
         var loaded = file is null
-            ? new LoadedConfig(new GatewayConfig(), new Check(), new Dictionary<string, string>())
+            ? new LoadedConfig(new GatewayConfig(), new Check(), new Sources(null))
             : ConfigFile.Load(file, Features.Grammar);
         if (build is not null)
         {
-            build(new GatewayBuilder(loaded.Config));
+            build(new GatewayBuilder(loaded));
             Validation.Run(loaded.Config, loaded.Check);
         }
         return loaded;

@@ -33,7 +33,15 @@ public sealed class CanBeOffAttribute : Attribute;
 
 /// <summary>A record that may be written in a file of its own, named by its path: <c>keys: keys.yaml</c>. The file is watched.</summary>
 [AttributeUsage(AttributeTargets.Property)]
-public sealed class FromFileAttribute : Attribute;
+public sealed class FromFileAttribute : Attribute
+{
+    /// <summary>The command that makes such a file, for the message that misses it; <c>{0}</c> is its path.</summary>
+    public string? Make { get; init; }
+}
+
+/// <summary>A list that may have no entries: <c>keys: []</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class CanBeEmptyAttribute : Attribute;
 
 /// <summary>A value that is never shown, even where it is written as it is.</summary>
 [AttributeUsage(AttributeTargets.Property)]

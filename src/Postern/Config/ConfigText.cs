@@ -121,7 +121,7 @@ internal static class ConfigText
         }
         return value switch
         {
-            Options nested => hide && property.FromFile && nested.Origin?.File is { } file ? file : Record(nested, hide),
+            Options nested => hide && property.FromFile is not null && nested.Origin?.File is { } file ? file : Record(nested, hide),
             FileText { Path: var path, Text: var text } => hide ? path : $"{path}\n{text}",
             bool b => b,
             int i => i,

@@ -17,7 +17,9 @@ internal static class Sections
 
         public bool Secret { get; } = Info.IsDefined(typeof(SecretAttribute));
 
-        public bool FromFile { get; } = Info.IsDefined(typeof(FromFileAttribute));
+        public FromFileAttribute? FromFile { get; } = Info.GetCustomAttribute<FromFileAttribute>();
+
+        public bool CanBeEmpty { get; } = Info.IsDefined(typeof(CanBeEmptyAttribute));
 
         public bool CanBeOff { get; } = Info.IsDefined(typeof(CanBeOffAttribute));
 

@@ -179,11 +179,15 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 continue;
             }
             var place = Place(at, key.Text, value, key, property.Secret || at.Secret);
-            if (property.FromFile && value is ScalarNode { IsNull: false })
+            if (property.FromFile is { } from && value is ScalarNode { IsNull: false })
             {
-                property.Info.SetValue(record, Included(property.Type, value, place));
+                property.Info.SetValue(record, Included(property.Type, value, place, from));
             }
-            else if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
+            else if (property.CanBeEmpty && value is ScalarNode { IsNull: true } or SequenceNode { Items.Count: 0 })
+            {
+                continue; // Its default is no entries.
+            }
+            else if (Bind(property.Type, property.OneOrMany, value, place, property.FromFile is null ? null : "the path of a file") is { } bound)
             {
                 property.Info.SetValue(record, bound);
             }
@@ -210,14 +214,25 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
     }
 
     /// <summary>A record from a file of its own.</summary>
-    private Options? Included(Type type, Node node, Origin at)
+    private Options? Included(Type type, Node node, Origin at, FromFileAttribute from)
     {
         if (at.Broken || at.Text is not { Length: > 0 } path)
         {
             return null;
         }
-        var (full, found) = (Path.Combine(Path.GetDirectoryName(node.File) ?? "", path), (Options?)null);
-        reader.Included(full, at, root => found = (Options?)Record(type, root, new Origin(root.File, root.Line, root.Column, ""), Words.Of(type)));
+        var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
+        var found = FileOf(type, full, at, from.Make);
+        at.Broken |= found is null;
+        return found;
+    }
+
+    /// <summary>A record from a file that holds nothing else; one with nothing in it says nothing.</summary>
+    public Options? FileOf(Type type, string path, Origin at, string? make)
+    {
+        Options? found = null;
+        reader.Included(
+            path, at, root => found = (Options?)Record(type, root, new Origin(root.File, root.Line, root.Column, ""), Words.Of(type)),
+            empty: () => found = New(type, new Origin(path, 1, 1, "")), make: make);
         return found;
     }
 

@@ -12,8 +12,11 @@ namespace Postern.Edge.Authenticating;
 /// costs one look-up; the others are judged by the way they are for. Stands behind the guard, which has refused what could be
 /// read as two callers, and before everything that asks who is calling.
 /// </summary>
-internal sealed class AuthenticatingStage : IStage
+internal sealed class AuthenticatingStage : ISharedStage
 {
+    /// <inheritdoc/>
+    public void CompileShared(GatewayConfig config, StatePool state) => Ways.Renew(config, state);
+
     /// <inheritdoc/>
     public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
     {

@@ -90,6 +90,18 @@ internal sealed class Ways
         return found ?? opaque;
     }
 
+    /// <summary>Gives every way for API keys the keys that were read now, so that a revoked one is good nowhere.</summary>
+    public static void Renew(GatewayConfig config, StatePool state)
+    {
+        foreach (var (name, options) in config.Root.Written<IdentitySection>().Identity ?? new Dictionary<string, WayOptions>())
+        {
+            if (options.ApiKey is { } keys)
+            {
+                ApiKeyWay.Of(state, name, keys);
+            }
+        }
+    }
+
     private static Way? Make(RouteScope scope, string name, WayOptions options)
     {
         var told = new Check();
@@ -98,12 +110,15 @@ internal sealed class Ways
         {
             return null; // It was said when the file was read.
         }
+        if (options.ApiKey is { } keys)
+        {
+            return ApiKeyWay.Of(scope.State, name, keys);
+        }
         var metrics = MetricRegistry.Of(scope.State);
         return scope.State.Keep<Way>("identity", $"{name} {ConfigText.Fingerprint(options)}", () => options switch
         {
             { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics),
-            { Introspection: { } introspection } => new IntrospectionWay(name, introspection, options.Claims, metrics),
-            _ => new ApiKeyWay(name, options.ApiKey!),
+            _ => new IntrospectionWay(name, options.Introspection!, options.Claims, metrics),
         });
     }
 
