@@ -170,6 +170,7 @@ internal sealed class AuthenticatingStage : IStage
             if (optional)
             {
                 nobody.Add();
+                Exchange.Of(context).Challenge = challenge;
                 return next(context);
             }
             refused.Add();
