@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using Postern.Wire;
 
 namespace Postern.Pipeline;
@@ -81,6 +82,9 @@ public sealed class Exchange
     /// <summary>The query parameter in which the consumer's credential stood, or null.</summary>
     internal string? CredentialParameter { get; set; }
 
+    /// <summary><c>WWW-Authenticate</c> for a caller that nobody knows, where the route lets such in; who refuses it after all says this.</summary>
+    internal StringValues Challenge { get; set; }
+
     /// <summary>What upstreams are told of the consumer, by every call made for this request.</summary>
     internal (string Name, string Value)[] Told { get; set; } = [];
 
@@ -126,6 +130,7 @@ public sealed class Exchange
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
         RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = CredentialField = CredentialParameter = null;
         Consumer = null;
+        Challenge = default;
         Told = [];
         CallFields.Clear();
         Failure = Failure.None;

@@ -173,6 +173,7 @@ internal sealed class AuthenticatingStage : ISharedStage
             if (optional)
             {
                 nobody.Add();
+                Exchange.Of(context).Challenge = challenge;
                 return next(context);
             }
             refused.Add();

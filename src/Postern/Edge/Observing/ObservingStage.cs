@@ -78,6 +78,8 @@ internal sealed partial class Observed(
             Upstream = exchange.Upstream,
             Destination = exchange.Destination,
             Reason = exchange.FailureReason,
+            Identity = exchange.Consumer?.Way,
+            Consumer = exchange.Consumer?.Id,
         });
         if (activity is not null)
         {
