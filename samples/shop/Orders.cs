@@ -83,7 +83,7 @@ internal sealed class Orders
     }
 
     private static Order Made(int number) =>
-        Priced(number, States[number % States.Length], $"2025-07-{5 + number:d2}T{8 + number % 10:d2}:30:00Z",
+        Priced(number, States[number % States.Length], $"2025-07-{6 + (number - 1) % 20:d2}T{8 + number % 10:d2}:30:00Z",
             [.. Enumerable.Range(0, 1 + number % 2).Select(n => (Products.All[(number * 5 + n) % Products.All.Length], 1 + (number + n) % 2))]);
 
     private static Order Priced(int number, string status, string at, (Products.Item Product, int Qty)[] items)

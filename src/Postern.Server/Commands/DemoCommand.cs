@@ -93,6 +93,7 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
 
     private void Welcome(Gateway gateway, ShopServices shop, string url)
     {
+        shop.Gateway = url;
         output.WriteLine();
         foreach (var gate in gateway.Config.Gates)
         {

@@ -63,7 +63,9 @@ public sealed partial class ExamplesTests
     }
 
     /// <summary>What a file holds here that an example names.</summary>
-    private static string Held(string path) => Path.GetExtension(path) == ".pem" ? PublicKey.Value : Path.GetFileName(path) == "keys.yaml" ? "keys: []\n" : Gate;
+    private static string Held(string path) => Path.GetExtension(path) == ".pem" ? PublicKey.Value : Path.GetFileName(path) == "keys.yaml" ? Keys : Gate;
+
+    private const string Keys = "keys: [{ name: acme, hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, last4: x2Qf }]\n";
 
     private const string Gate = "match: { path: /included }\nidentity: off\nroutes:\n  - get: /hi\n    respond: 200\n";
 

@@ -35,6 +35,11 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("got 'x'", "demo", "--port", "x")]
     [InlineData("got '70000'", "demo", "--port", "70000")]
     [InlineData("got '-1'", "demo", "--port=-1")]
+    [InlineData("got '3d'", "token", "--expires", "3d")]
+    [InlineData("got '25h'", "token", "--expires", "25h")]
+    [InlineData("got '0'", "token", "--expires", "0")]
+    [InlineData("got 'localhost'", "token", "--url", "localhost")]
+    [InlineData("'usr_1'", "token", "usr_1")]
     [InlineData("--help", "")]
     public async Task Wrong_usage_is_exit_2_and_a_word_about_it(string says, params string[] arguments)
     {
@@ -52,6 +57,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("explain")]
     [InlineData("schema")]
     [InlineData("demo")]
+    [InlineData("token")]
     public async Task Help_is_everywhere_with_an_example(string command)
     {
         var (code, output, error) = await RunningTool.RunAsync(folder.Path, command.Length == 0 ? ["--help"] : [command, "--help"]);
