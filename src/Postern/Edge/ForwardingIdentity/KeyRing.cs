@@ -90,6 +90,7 @@ internal sealed class KeyRing
         {
             return;
         }
+        Forget(now);
         var first = Want(users[^1].Keys, now);
         if (signer != first && (signer is null || !held.Contains(signer) || now - first.Since >= Ahead))
         {
@@ -99,6 +100,12 @@ internal sealed class KeyRing
             }
             signer = first;
         }
+        Forget(now);
+    }
+
+    /// <summary>Drops keys that nobody wants and that no token needs any longer.</summary>
+    private void Forget(TimeSpan now)
+    {
         if (held.RemoveAll(h => h != signer && !h.IsWanted && h.Until <= now) > 0)
         {
             keySet = null;
