@@ -106,9 +106,10 @@ internal sealed class Ways
     {
         var told = new Check();
         options.Validate(told);
-        if (told.Failed(null))
+        // What is wrong was said when the file was read; nothing can be made of it.
+        if (told.Failed(null) || scope.Check.Failed(null))
         {
-            return null; // It was said when the file was read.
+            return null;
         }
         if (options.ApiKey is { } keys)
         {
