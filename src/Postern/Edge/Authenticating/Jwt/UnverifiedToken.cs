@@ -107,6 +107,7 @@ internal sealed class UnverifiedToken
     private static bool TryDecode(ReadOnlySpan<char> part, Span<byte> bytes, out int length)
     {
         length = 0;
-        return part.Length > 0 && !part.ContainsAnyExcept(Base64UrlChars) && Base64Url.TryDecodeFromChars(part, bytes, out length);
+        // Not TryDecodeFromChars, which throws for what isn't base64url.
+        return part.Length > 0 && !part.ContainsAnyExcept(Base64UrlChars) && Base64Url.DecodeFromChars(part, bytes, out _, out length) == OperationStatus.Done;
     }
 }
