@@ -2,6 +2,7 @@ using Postern.Config;
 using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Edge.Authenticating.Introspecting;
 using Postern.Edge.Authenticating.Jwt;
+using Postern.Edge.Authenticating.Jwt.Keys;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -116,9 +117,10 @@ internal sealed class Ways
             return ApiKeyWay.Of(scope.State, name, keys);
         }
         var metrics = MetricRegistry.Of(scope.State);
+        var issuer = options.Jwt is null ? null : KeySources.Of(options.Jwt, name, scope.State);
         return scope.State.Keep<Way>("identity", $"{name} {ConfigText.Fingerprint(options)}", () => options switch
         {
-            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics),
+            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics, issuer!),
             _ => new IntrospectionWay(name, options.Introspection!, options.Claims, metrics),
         });
     }
