@@ -30,8 +30,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
         var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], []));
-        var endpoints = Features.Endpoints.Select(e => RouteCompiler.Endpoint(
-            Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = e.Path }, [], []), e.Backend)).OfType<CompiledEndpoint>().ToArray();
+        var endpoints = RouteCompiler.Endpoints(path => Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = path }, [], []));
         foreach (var stage in Features.Edge.Select(f => f.Stage).OfType<ISharedStage>())
         {
             stage.CompileShared(config, state);

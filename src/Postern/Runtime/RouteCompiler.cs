@@ -44,8 +44,11 @@ internal static class RouteCompiler
         };
     }
 
-    /// <summary>The chain of one of the gateway's own endpoints, or null where the configuration doesn't ask for it.</summary>
-    public static CompiledEndpoint? Endpoint(RouteScope scope, IBackend backend)
+    /// <summary>The gateway's own endpoints that the configuration asks for.</summary>
+    public static CompiledEndpoint[] Endpoints(Func<string, RouteScope> scope) =>
+        [.. Features.Endpoints.Select(e => Endpoint(scope(e.Path), e.Backend)).OfType<CompiledEndpoint>()];
+
+    private static CompiledEndpoint? Endpoint(RouteScope scope, IBackend backend)
     {
         if (backend.Compile(scope) is not { } chain)
         {

@@ -190,7 +190,7 @@ public sealed class ObservingStageTests
     [Fact]
     public async Task A_request_without_a_route_is_observed_too()
     {
-        var none = new OneRoute("*", "/", gate: "", prefix: null);
+        var none = new OneRoute("*", "", gate: "", prefix: null);
         none.Config.Root.Set<TelemetrySection>(t => t with { Telemetry = new TelemetryOptions { AccessLog = new AccessLogOptions { To = "off" } } });
         var context = OneRoute.Request();
         await none.Compile(new ObservingStage(), c => Answer.FailAsync(c, Failure.NotFound))(context);
