@@ -9,7 +9,7 @@ public sealed record DemoLine(string Shows, string Command);
 public static class DemoText
 {
     /// <summary>The partner's key, whose hash is in <c>keys.yaml</c>. Everyone has read it: it is for the desk only.</summary>
-    public const string PartnerKey = "pending";
+    public const string PartnerKey = "pk_for_the_desk_only";
 
     /// <summary>The lines for a gateway at <paramref name="gateway"/>, such as <c>http://127.0.0.1:8080</c>.</summary>
     /// <param name="gateway">The gateway's URL.</param>
