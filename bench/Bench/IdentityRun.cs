@@ -68,7 +68,7 @@ internal sealed class IdentityRun
     public string Report()
     {
         var text = new StringBuilder();
-        Line(text, $"\n### What it costs to know a caller\n\nOne Postern, RS256, {Connections} connections, 170 bytes of JSON; {count} rounds.\n");
+        Line(text, $"\n### What it costs to know a caller\n\nOne Postern, RS256, {Connections} connections, 170 bytes of JSON; {(count == 1 ? "1 round" : $"{count} rounds")}.\n");
         Line(text, $"| request | requests/s | CPU µs/request | to the first line | p99 |\n|---|--:|--:|--:|--:|");
         foreach (var workload in All)
         {
