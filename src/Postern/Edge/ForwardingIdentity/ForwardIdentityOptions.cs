@@ -80,7 +80,7 @@ public sealed record IdentityTokenOptions : Options
     /// <summary>Its <c>aud</c>; none where nothing is written.</summary>
     [OneOrMany] public IReadOnlyList<string>? Audience { get; init; }
 
-    /// <summary>How long it is good. It is made anew when less than a sixth of it, and less than 10 s, is left.</summary>
+    /// <summary>How long it is good. A new one is made when less than 10 s is left, or less than a sixth of a shorter lifetime.</summary>
     [Range("10s", "1h")] public TimeSpan Lifetime { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Files with private keys, PEM, elliptic curve P-256: the first signs, all are published. Without one the gateway

@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Backends.Responding;
 using Postern.Config;
 using Postern.Edge.ForwardingIdentity;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
+using Postern.Runtime;
 using Postern.Tests.Harness;
 
 namespace Postern.Tests.Edge.ForwardingIdentity;
@@ -169,6 +171,26 @@ public sealed class ForwardIdentityStageTests
         at.Config.Root.Set<ForwardIdentitySection>(o => o with { ForwardIdentity = new() { Headers = Map(("X-User-Id", "sub")) } });
         RequestDelegate next = _ => Task.CompletedTask;
         Assert.Same(next, new ForwardIdentityStage().Compile(Scope(Callers.Anyone), next));
+    }
+
+    [Fact]
+    public void What_is_said_in_code_is_held_to_the_same()
+    {
+        var (sound, none) = Start(token: new() { Issuer = "https://api.example.com" });
+        Assert.Empty(none);
+        sound!.Dispose();
+        var (runtime, problems) = Start(new() { ["Cookie"] = "sub" }, new() { Header = "X-A", Key = [new FileText("a.key", "x")], Lifetime = TimeSpan.FromSeconds(1) });
+        Assert.Null(runtime);
+        Assert.Equal(
+            ["forwardIdentity.headers.Cookie", "forwardIdentity.token.issuer", "forwardIdentity.token.key[0]", "forwardIdentity.token.lifetime"],
+            problems.Select(p => p.Path).Order(StringComparer.Ordinal));
+
+        static (GatewayRuntime?, IReadOnlyList<ConfigProblem>) Start(Dictionary<string, string>? headers = null, IdentityTokenOptions? token = null) =>
+            GatewayRuntime.Start(() => PosternExtensions.Load(null, gateway => gateway.ForwardIdentity(headers, token: token).Gate("web", gate =>
+            {
+                gate.Sections.Off.Add("identity");
+                gate.Get("/a").Respond(200);
+            })), NullLogger.Instance, TimeProvider.System);
     }
 
     private long Unfit(string header) => MetricRegistry.Of(at.State).Counter("postern_identity_headers_unfit_total", "", ("header", header)).Value;
