@@ -64,10 +64,15 @@ internal static partial class KeysText
     {
         var newline = text.Contains("\r\n", StringComparison.Ordinal) ? "\r\n" : "\n";
         List<string> lines = [.. text.Replace("\r\n", "\n", StringComparison.Ordinal).TrimEnd('\n').Split('\n')];
+        // What takes the place of a value moves no line; what needs a line of its own comes from the end on.
+        for (var i = 0; i < before.Keys.Count; i++)
+        {
+            Replace(lines, before.Keys[i], "expires", before.Keys[i].Expires, after[i].Expires);
+        }
         for (var i = before.Keys.Count - 1; i >= 0; i--)
         {
-            Set(lines, before.Keys[i], "expires", before.Keys[i].Expires, after[i].Expires);
-            Set(lines, before.Keys[i], "revoked", before.Keys[i].Revoked, after[i].Revoked);
+            Insert(lines, before.Keys[i], "revoked", before.Keys[i].Revoked, after[i].Revoked);
+            Insert(lines, before.Keys[i], "expires", before.Keys[i].Expires, after[i].Expires);
         }
         if (after.Count > before.Keys.Count)
         {
@@ -76,27 +81,26 @@ internal static partial class KeysText
         return string.Join(newline, lines) + newline;
     }
 
-    /// <summary>Gives a key of an entry another value, or adds it behind one that takes a line of its own.</summary>
-    private static void Set(List<string> lines, KeyOptions entry, string key, string? was, string? now)
+    /// <summary>Adds a key to an entry, behind one that takes a line of its own.</summary>
+    private static void Insert(List<string> lines, KeyOptions entry, string key, string? was, string? now)
     {
-        if (was == now || now is null || entry.Origin is not { } origin)
+        if (was is null && now is not null && entry.Origin is { } origin && origin.At(origin.Has("created") ? "created" : "hash").Line is var behind && behind <= lines.Count)
+        {
+            lines.Insert(behind, $"{new string(' ', origin.Column - 1)}{key}: {now}");
+        }
+    }
+
+    /// <summary>Gives a key of an entry another value.</summary>
+    private static void Replace(List<string> lines, KeyOptions entry, string key, string? was, string? now)
+    {
+        if (was is null || now is null || was == now || entry.Origin?.At(key) is not { } at || at.Line > lines.Count)
         {
             return;
         }
-        if (was is null)
+        var (line, start) = (lines[at.Line - 1], at.Column - 1);
+        if (start <= line.Length)
         {
-            var behind = origin.At(origin.Has("created") ? "created" : "hash").Line;
-            if (behind <= lines.Count)
-            {
-                lines.Insert(behind, $"{new string(' ', origin.Column - 1)}{key}: {now}");
-            }
-            return;
-        }
-        var at = origin.At(key);
-        if (at.Line <= lines.Count && lines[at.Line - 1] is var line && at.Column <= line.Length)
-        {
-            var value = Value().Match(line, at.Column - 1);
-            lines[at.Line - 1] = $"{line[..(at.Column - 1)]}{now}{line[(at.Column - 1 + value.Length)..]}";
+            lines[at.Line - 1] = line[..start] + now + line[(start + Value().Match(line, start).Length)..];
         }
     }
 

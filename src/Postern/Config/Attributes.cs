@@ -43,8 +43,8 @@ public sealed class FromFileAttribute : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class CanBeEmptyAttribute : Attribute;
 
-/// <summary>A value that is never shown, even where it is written as it is.</summary>
-[AttributeUsage(AttributeTargets.Property)]
+/// <summary>A value that is never shown, even where it is written as it is; on a record: what is written in its place.</summary>
+[AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]
 public sealed class SecretAttribute : Attribute;
 
 /// <summary>What holds where nothing is written, in the words of the configuration language: <c>10MB</c>, <c>30s</c>, <c>powerOfTwo</c>.</summary>

@@ -31,10 +31,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         }
         var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], []));
         var endpoints = RouteCompiler.Endpoints(path => Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = path }, [], []));
-        foreach (var stage in Features.Edge.Select(f => f.Stage).OfType<ISharedStage>())
-        {
-            stage.CompileShared(config, state);
-        }
+        RouteCompiler.Shared(config, state);
         var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {

@@ -61,6 +61,15 @@ internal static class RouteCompiler
         return new CompiledEndpoint(scope.Route.Template, $"{scope.Route.Method} {scope.Route.Template}", chain, scope.Notes);
     }
 
+    /// <summary>What stages renew for all gates, those too that can't be compiled.</summary>
+    public static void Shared(GatewayConfig config, StatePool state)
+    {
+        foreach (var feature in Features.Edge)
+        {
+            (feature.Stage as ISharedStage)?.CompileShared(config, state);
+        }
+    }
+
     /// <summary>The chain of requests that no route answers: observed like any other, then refused.</summary>
     public static RequestDelegate Unmatched(RouteScope scope) =>
         Features.Edge[0].Stage!.Compile(scope, static context => Answer.FailAsync(context, Exchange.Of(context).Failure, Exchange.Of(context).FailureReason, Exchange.Of(context).FailureReason));

@@ -95,6 +95,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         _ => $"'{Cut(at.Text ?? "")}'",
     };
 
+    /// <summary>The same where a record of that type is wanted: what stands there instead may be the secret that it is about.</summary>
+    private static string Got(Node node, Origin at, Type wanted) => node is ScalarNode { IsNull: false } && IsSecret(wanted) ? "a text" : Got(node, at);
+
+    private static bool IsSecret(Type type) => type.IsDefined(typeof(SecretAttribute), inherit: false);
+
     private object? Plain(Type type, Node node, Origin at, string need)
     {
         if (node is not ScalarNode || at.Text is not { } text)
@@ -122,8 +127,8 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 at.Adopt("[0]", at);
                 return Bind(entry, false, node, at, need) is { } only ? Listed(entry, [only]) : null;
             }
-            var fix = node is ScalarNode && at is { Secret: false, Text: { } text } ? $"write [{Cut(text)}]" : "begin each entry with '-'";
-            check.Break(at, $"a list is needed, got {Got(node, at)}; {fix}");
+            var fix = node is ScalarNode && at is { Secret: false, Text: { } text } && !IsSecret(entry) ? $"write [{Cut(text)}]" : "begin each entry with '-'";
+            check.Break(at, $"a list is needed, got {Got(node, at, entry)}; {fix}");
             return null;
         }
         if (sequence.Items.Count == 0)
@@ -166,7 +171,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 at.Adopt(plain.Key, at);
                 return Bind(plain.Type, plain.OneOrMany, node, at, need) is { } value ? With(type, at, plain, value) : null;
             }
-            check.Break(at, $"{need} is needed, got {Got(node, at)}; {(LacksSpace(node) ? Space : Fixes.Of(type, ""))}");
+            check.Break(at, $"{need} is needed, got {Got(node, at, type)}; {(LacksSpace(node) ? Space : Fixes.Of(type, ""))}");
             return null;
         }
         Repeated(mapping, at);
@@ -187,7 +192,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
             {
                 continue; // Its default is no entries.
             }
-            else if (Bind(property.Type, property.OneOrMany, value, place, property.FromFile is null ? null : "the path of a file") is { } bound)
+            else if (property.FromFile is not null && value is not MappingNode)
+            {
+                check.Break(place, $"the path of a file is needed, got {Got(value, place)}; write {property.Needed?.Example ?? "one"}");
+            }
+            else if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
             {
                 property.Info.SetValue(record, bound);
             }

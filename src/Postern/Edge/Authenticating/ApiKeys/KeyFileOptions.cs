@@ -3,6 +3,7 @@ using Postern.Config;
 namespace Postern.Edge.Authenticating.ApiKeys;
 
 /// <summary>A file of API keys.</summary>
+[Secret]
 public sealed record KeyFileOptions : Options
 {
     /// <summary>The keys, in the order made.</summary>

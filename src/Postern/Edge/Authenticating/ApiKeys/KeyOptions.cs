@@ -4,6 +4,7 @@ using Postern.Config;
 namespace Postern.Edge.Authenticating.ApiKeys;
 
 /// <summary>One API key. The key itself is nowhere: it was shown once, when it was made.</summary>
+[Secret]
 public sealed record KeyOptions : Options
 {
     private const int LongestName = 128;
