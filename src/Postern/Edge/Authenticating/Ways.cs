@@ -2,6 +2,7 @@ using Postern.Config;
 using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Edge.Authenticating.Introspecting;
 using Postern.Edge.Authenticating.Jwt;
+using Postern.Edge.Authenticating.Jwt.Keys;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -110,14 +111,15 @@ internal sealed class Ways
         {
             return null; // It was said when the file was read.
         }
-        if (options.ApiKey is { } keys)
+        if (options.ApiKey is { } apiKey)
         {
-            return ApiKeyWay.Of(scope.State, name, keys);
+            return ApiKeyWay.Of(scope.State, name, apiKey);
         }
         var metrics = MetricRegistry.Of(scope.State);
+        var keys = options.Jwt is null ? null : KeySources.Of(options.Jwt, name, scope.State);
         return scope.State.Keep<Way>("identity", $"{name} {ConfigText.Fingerprint(options)}", () => options switch
         {
-            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics),
+            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics, keys!),
             _ => new IntrospectionWay(name, options.Introspection!, options.Claims, metrics),
         });
     }

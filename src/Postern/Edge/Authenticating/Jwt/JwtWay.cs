@@ -29,11 +29,8 @@ internal sealed class JwtWay : Way
     private readonly TokenConsumer consumers;
     private readonly Counter verified, forged, unfit, unknownKey, overBudget, unavailable;
 
-    public JwtWay(string name, JwtOptions options, ClaimOptions claims, MetricRegistry metrics)
-        : this(name, options, claims, metrics, KeySources.Of(options, name, metrics)) { }
-
-    /// <summary>The same with keys from elsewhere.</summary>
-    internal JwtWay(string name, JwtOptions options, ClaimOptions claims, MetricRegistry metrics, IKeySource keys) : base(name)
+    /// <summary>Makes the way. Its keys have a life of their own, longer than its: a change of what it asks of tokens fetches nothing.</summary>
+    public JwtWay(string name, JwtOptions options, ClaimOptions claims, MetricRegistry metrics, IKeySource keys) : base(name)
     {
         this.keys = keys;
         Issuer = options.Issuer ?? "";
@@ -88,12 +85,6 @@ internal sealed class JwtWay : Way
         }
         return keys.Find(token.KeyId, token.Algorithm.Name) is { } key ? VerifyAsync(token, key, digest, client) : RefetchAsync(token, digest, client);
     }
-
-    /// <inheritdoc/>
-    public override void Dispose() => keys.Dispose();
-
-    /// <inheritdoc/>
-    protected override void Begin() => keys.Start(Time, Logger);
 
     /// <summary>The issuer may have begun to sign with a key that it published after the last look.</summary>
     private async ValueTask<Verdict> RefetchAsync(CheckedToken token, Digest digest, string client)

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
+using Postern.Config;
 
 namespace Postern.Edge.Authenticating.Jwt.Keys;
 
@@ -17,7 +18,22 @@ internal sealed class FixedKey(VerificationKey key) : IKeySource
     public static FixedKey OfSecret(string secret)
     {
         var bytes = Encoding.UTF8.GetBytes(secret);
-        return new FixedKey(new VerificationKey { Id = "", Key = new SymmetricSecurityKey(bytes), Algorithms = Algorithms.Secret(bytes.Length), Material = "" });
+        // RFC 7518 §3.2: at least as long as the hash.
+        string[] algorithms = [.. Algorithm.All.Where(a => a.Kind == KeyKind.Secret && a.HashBytes <= bytes.Length).Select(a => a.Name)];
+        return new FixedKey(new VerificationKey { Id = "", Key = new SymmetricSecurityKey(bytes), Algorithms = algorithms, Material = "" });
+    }
+
+    /// <summary>The public key that a file holds.</summary>
+    public static FixedKey OfPem(FileText file)
+    {
+        var problem = (string?)null;
+        var key = PublicKeyPem.Read(file.Text, out problem)?.Key switch
+        {
+            RsaSecurityKey rsa => PublicKey.OfRsa(rsa.Parameters, "", null, out problem),
+            ECDsaSecurityKey ec => OfCurve(ec, out problem),
+            _ => null,
+        };
+        return new FixedKey(key ?? throw new ArgumentException($"{file.Path}: {problem}", nameof(file)));
     }
 
     public void Start(TimeProvider time, ILogger logger) { }
@@ -27,4 +43,10 @@ internal sealed class FixedKey(VerificationKey key) : IKeySource
     public Task RefetchAsync() => Task.CompletedTask;
 
     public void Dispose() { }
+
+    private static VerificationKey? OfCurve(ECDsaSecurityKey key, out string? problem)
+    {
+        var point = key.ECDsa.ExportParameters(includePrivateParameters: false).Q;
+        return PublicKey.OfCurve($"P-{key.KeySize}", point.X!, point.Y!, "", null, out problem);
+    }
 }

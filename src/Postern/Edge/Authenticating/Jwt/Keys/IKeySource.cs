@@ -1,16 +1,10 @@
-using Microsoft.Extensions.Logging;
+using Postern.Pipeline;
 
 namespace Postern.Edge.Authenticating.Jwt.Keys;
 
 /// <summary>Where the keys of an issuer come from. Nothing here is fetched by a request; an unknown key id alone may cause a fetch, and that one is shared.</summary>
-internal interface IKeySource : IDisposable
+internal interface IKeySource : ILive
 {
-    /// <summary>Begins the work, if there is any, and returns at once. Called once.</summary>
-    void Start(TimeProvider time, ILogger logger);
-
-    /// <summary>Null while it has usable keys; else why not, for <c>/readyz</c> and the log.</summary>
-    string? NotReady { get; }
-
     /// <summary>While it is not ready: seconds after which it is worth trying again.</summary>
     int RetryAfter { get; }
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Unicode;
 
 namespace Postern.Edge.Authenticating.Jwt.Keys;
 
@@ -9,8 +8,6 @@ namespace Postern.Edge.Authenticating.Jwt.Keys;
 /// </summary>
 internal sealed class KeyLocation
 {
-    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16, AllowDuplicateProperties = false };
-
     private readonly Uri url;
     private readonly string? discovered;
 
@@ -35,55 +32,32 @@ internal sealed class KeyLocation
         var at = url;
         if (discovered is not null)
         {
-            var (configuration, problem) = await ReadAsync(fetch, url, cancel).ConfigureAwait(false);
-            using (configuration)
+            if (await ReadAsync(fetch, url, cancel).ConfigureAwait(false) is var (configuration, unread) && unread is not null)
             {
-                if (configuration is null || Follow(configuration.RootElement, out problem) is not { } next)
-                {
-                    return (null, problem);
-                }
-                at = next;
+                return (null, unread);
             }
+            if (Follow(configuration, out var unfollowed) is not { } next)
+            {
+                return (null, unfollowed);
+            }
+            at = next;
         }
-        var (document, wrong) = await ReadAsync(fetch, at, cancel).ConfigureAwait(false);
-        using (document)
-        {
-            var keys = document is null ? null : KeySet.Read(document.RootElement, known, out wrong);
-            return (keys, wrong is null || at == url ? wrong : $"{at.GetLeftPart(UriPartial.Path)}: {wrong}");
-        }
+        var (document, problem) = await ReadAsync(fetch, at, cancel).ConfigureAwait(false);
+        var keys = problem is null ? KeySet.Read(document, known, out problem) : null;
+        return (keys, problem is null || at == url ? problem : $"{at.GetLeftPart(UriPartial.Path)}: {problem}");
     }
 
-    private static async Task<(JsonDocument? Document, string? Problem)> ReadAsync(Fetch fetch, Uri from, CancellationToken cancel)
+    private static async Task<(JsonElement Document, string? Problem)> ReadAsync(Fetch fetch, Uri from, CancellationToken cancel)
     {
         var answer = await fetch.GetAsync(from, cancel).ConfigureAwait(false);
         if (answer.Problem is not null)
         {
-            return (null, answer.Problem);
+            return (default, answer.Problem);
         }
-        var body = answer.Body;
-        if (body.Span.StartsWith("\uFEFF"u8))
-        {
-            body = body[3..];
-        }
-        try
-        {
-            // The reader looks at the bytes of a text only when it is asked for, so they are looked at here.
-            if (Utf8.IsValid(body.Span))
-            {
-                var document = JsonDocument.Parse(body, Strict);
-                if (document.RootElement.ValueKind == JsonValueKind.Object)
-                {
-                    return (document, null);
-                }
-                document.Dispose();
-                return (null, "its answer is no JSON object");
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // Said below.
-        }
-        return (null, answer.MediaType is "text/html" ? "its answer is a web page" : "its answer is not JSON, or names a member twice");
+        var body = answer.Body.Span;
+        // RFC 8259 §8.1 lets a reader pass over it; files written by hand have it.
+        var document = StrictJson.Object(body.StartsWith("\uFEFF"u8) ? body[3..] : body, out var problem);
+        return (document, problem is null ? null : answer.MediaType is "text/html" ? "its answer is a web page" : $"its answer {problem}");
     }
 
     /// <summary>Where the configuration says the keys are.</summary>

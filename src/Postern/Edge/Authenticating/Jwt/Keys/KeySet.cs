@@ -143,14 +143,7 @@ internal sealed class KeySet
         {
             return true;
         }
-        try
-        {
-            text = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            // Half of a pair of escapes is JSON, but no text.
-        }
+        text = value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         return text is not null;
     }
 

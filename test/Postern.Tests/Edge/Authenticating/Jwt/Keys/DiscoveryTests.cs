@@ -50,8 +50,8 @@ public sealed class DiscoveryTests
     [InlineData("""{"issuer":"{url}","jwks_uri":"/jwks.json"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","jwks_uri":"http://auth.example.com/jwks.json"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","jwks_uri":"file:///etc/passwd"}""", "its jwks_uri is not an https URL")]
-    [InlineData("""{"issuer":"{url}","issuer":"{url}","jwks_uri":"{jwks}"}""", "its answer is not JSON, or names a member twice")]
-    [InlineData("""<html></html>""", "its answer is not JSON, or names a member twice")]
+    [InlineData("""{"issuer":"{url}","issuer":"{url}","jwks_uri":"{jwks}"}""", "its answer has a name twice")]
+    [InlineData("""<html></html>""", "its answer is not JSON, or nested deeper than 32")]
     public async Task A_configuration_that_lies_is_not_followed(string configuration, string reason)
     {
         await using var source = new Source(await AuthServer.StartAsync(), discovery: true);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
 using Postern.Edge.Authenticating.Jwt;
 using Postern.Edge.Authenticating.Jwt.Keys;
-using Postern.Pipeline.Telemetry;
+using Postern.Pipeline;
 using Postern.Tests.Harness;
 
 namespace Postern.Tests.Edge.Authenticating.Jwt.Keys;
@@ -21,6 +21,20 @@ public sealed class FixedKeyTests
         Assert.True(keys.RefetchAsync().IsCompletedSuccessfully);
     }
 
+    [Fact]
+    public void Each_form_of_a_public_key_verifies_what_its_owner_signed()
+    {
+        var (rsa, ec) = (SigningKey.Make("", "PS256"), SigningKey.Make("", "ES512"));
+        foreach (var (signer, pem) in new[] { (rsa, rsa.Pem), (rsa, rsa.Pkcs1Pem), (rsa, rsa.Certificate()), (ec, ec.Pem), (ec, ec.Certificate()) })
+        {
+            using var keys = Of(new JwtOptions { PublicKey = new FileText("issuer.pem", pem) });
+            var key = keys.Find(null, signer.Algorithm)!;
+            Assert.True(KeySetTests.Verifies(key, signer.Sign("{}", "{}"), signer.Algorithm));
+            Assert.Null(keys.Find(null, "HS256")); // The public key taken for a secret.
+            Assert.Null(keys.Find(null, "ES256"));
+        }
+    }
+
     [Theory]
     [InlineData(31, "")]
     [InlineData(32, "HS256")]
@@ -34,7 +48,7 @@ public sealed class FixedKeyTests
 
     private static IKeySource Of(JwtOptions options)
     {
-        var keys = KeySources.Of(options, "machines", new MetricRegistry());
+        var keys = KeySources.Of(options, "machines", new StatePool());
         keys.Start(TimeProvider.System, NullLogger.Instance);
         return keys;
     }

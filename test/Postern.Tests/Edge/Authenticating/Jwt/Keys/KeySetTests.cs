@@ -185,7 +185,7 @@ public sealed class KeySetTests
         return KeySet.Read(document.RootElement, known, out var problem) ?? throw new InvalidOperationException(problem);
     }
 
-    private static bool Verifies(VerificationKey key, string token, string algorithm)
+    internal static bool Verifies(VerificationKey key, string token, string algorithm)
     {
         var end = token.LastIndexOf('.');
         var provider = new CryptoProviderFactory { CacheSignatureProviders = false }.CreateForVerifying(key.Key, algorithm);

@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Postern.Edge.Authenticating.Jwt;
 using Postern.Edge.Authenticating.Jwt.Keys;
+using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Tests.Harness;
 
@@ -12,7 +13,7 @@ namespace Postern.Tests.Edge.Authenticating.Jwt.Keys;
 /// <summary>A source of fetched keys with its authorization server, a clock that a test moves, and what was logged.</summary>
 internal sealed class Source : IAsyncDisposable, ILogger
 {
-    private readonly MetricRegistry metrics = new();
+    private readonly StatePool state = new();
     private readonly bool discovery;
 
     public Source(AuthServer server, bool discovery = false, TimeSpan? keep = null, string? url = null)
@@ -25,7 +26,7 @@ internal sealed class Source : IAsyncDisposable, ILogger
             Jwks = discovery ? null : url ?? server.JwksUrl,
             Discovery = discovery ? url ?? "true" : null,
             KeepKeys = keep ?? TimeSpan.FromHours(24),
-        }, "customers", metrics);
+        }, "customers", state);
     }
 
     public AuthServer Server { get; }
@@ -70,7 +71,7 @@ internal sealed class Source : IAsyncDisposable, ILogger
     public string Metric(string series)
     {
         var text = new ArrayBufferWriter<byte>();
-        PrometheusText.Write(metrics, text);
+        PrometheusText.Write(MetricRegistry.Of(state), text);
         return Encoding.UTF8.GetString(text.WrittenSpan).Split('\n').Single(l => l.StartsWith(series + " ", StringComparison.Ordinal))[(series.Length + 1)..];
     }
 
