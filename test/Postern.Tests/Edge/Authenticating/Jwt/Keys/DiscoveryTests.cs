@@ -50,7 +50,7 @@ public sealed class DiscoveryTests
     [InlineData("""{"jwks_uri":"{jwks}"}""", "its issuer is not named, not '{url}'")]
     [InlineData("""{"issuer":"{url}"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","jwks_uri":"/jwks.json"}""", "its jwks_uri is not an https URL")]
-    [InlineData("""{"issuer":"{url}","jwks_uri":"http://auth.example.com/jwks.json"}""", "its jwks_uri is not an https URL")]
+    [InlineData("""{"issuer":"{url}","jwks_uri":"http://auth.invalid/jwks.json"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","jwks_uri":"file:///etc/passwd"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","issuer":"{url}","jwks_uri":"{jwks}"}""", "its answer has a name twice")]
     [InlineData("""<html></html>""", "its answer is not JSON, or nested deeper than 32")]
