@@ -97,6 +97,30 @@ public sealed class IssuerTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_leaves_while_a_key_is_fetched_ends_the_fetch_for_nobody()
+    {
+        await using var server = await AuthServer.StartAsync();
+        await using var postern = await RunningTool.StartAsync("run", "--config", folder.Write("postern.yaml", Config(server, server.JwksUrl)));
+        await UntilAsync(async () => (await ReadyAsync(postern)).Status == HttpStatusCode.OK);
+        server.Publish("k2");
+        server.Jwks.Hold();
+        using (var impatient = new HttpClient())
+        {
+            using var leave = new CancellationTokenSource();
+            impatient.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", server.Token());
+            var left = impatient.GetAsync(postern.Url + "/closed", leave.Token);
+            await server.Jwks.UntilAsync(2);
+            var stays = StatusAsync(postern, "/closed", server.Token());
+            await leave.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+            Assert.Equal(HttpStatusCode.OK, await StatusAsync(postern, "/closed", server.Token(key: server.Published[0]))); // Known keys wait for nothing.
+            server.Jwks.Release();
+            Assert.Equal(HttpStatusCode.OK, await stays);
+        }
+        Assert.Equal((2, 0), (server.Jwks.Requests, server.Jwks.Aborted));
+    }
+
+    [Fact]
     public async Task A_reload_that_names_another_key_set_believes_that_one_alone()
     {
         await using var server = await AuthServer.StartAsync();

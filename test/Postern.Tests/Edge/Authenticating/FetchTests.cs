@@ -161,7 +161,7 @@ public sealed class FetchTests
     [InlineData("//127.0.0.1:{other}/jwks.json")]
     [InlineData("http://localhost:{own}/jwks.json")]
     [InlineData("https://127.0.0.1:{own}/jwks.json")]
-    [InlineData("http://169.254.169.254/latest/meta-data")]
+    [InlineData("http://127.0.0.2:{other}/latest/meta-data")]
     [InlineData("http://user:password@127.0.0.1:{own}/jwks.json")]
     [InlineData("file:///etc/passwd")]
     public async Task Redirects_elsewhere_are_not(string location)
@@ -274,10 +274,10 @@ public sealed class FetchThroughProxyTests
             Assert.Null((await fetch.GetAsync(new Uri(server.JwksUrl), TestContext.Current.CancellationToken)).Problem);
             Assert.False(proxy.Pending());
 
-            var answer = fetch.GetAsync(new Uri("https://auth.example.com/keys"), TestContext.Current.CancellationToken);
+            var answer = fetch.GetAsync(new Uri("https://auth.invalid/keys"), TestContext.Current.CancellationToken);
             using var connection = await proxy.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
             using var reader = new StreamReader(connection.GetStream());
-            Assert.Equal("CONNECT auth.example.com:443 HTTP/1.1", await reader.ReadLineAsync(TestContext.Current.CancellationToken));
+            Assert.Equal("CONNECT auth.invalid:443 HTTP/1.1", await reader.ReadLineAsync(TestContext.Current.CancellationToken));
             await connection.GetStream().WriteAsync("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
             Assert.Equal("the proxy opened no tunnel", (await answer).Problem);
         }

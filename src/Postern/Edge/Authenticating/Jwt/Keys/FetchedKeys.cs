@@ -130,7 +130,9 @@ internal sealed partial class FetchedKeys : IKeySource
     {
         if (failures == 0)
         {
-            return refresh * (0.9 + (0.2 * Random.Shared.NextDouble()));
+            var next = refresh * (0.9 + (0.2 * Random.Shared.NextDouble()));
+            // Where keys are kept hardly longer than that, a late turn must not end them.
+            return next < keep * 0.9 ? next : keep * 0.9;
         }
         var pause = Math.Min(ShortestPause.TotalSeconds * Math.Pow(2, Math.Min(failures - 1, 16)), LongestPause.TotalSeconds) * (0.8 + (0.4 * Random.Shared.NextDouble()));
         pause = Math.Min(pause, refresh.TotalSeconds);

@@ -60,8 +60,8 @@ internal sealed class KeyLocation
         return (document, problem is null ? null : answer.MediaType is "text/html" ? "its answer is a web page" : $"its answer {problem}");
     }
 
-    /// <summary>Where the configuration says the keys are.</summary>
-    private Uri? Follow(JsonElement configuration, out string? problem)
+    /// <summary>Where an OpenID configuration says the keys are; null with the problem where that isn't believed.</summary>
+    internal Uri? Follow(JsonElement configuration, out string? problem)
     {
         var issuer = Text(configuration, "issuer");
         if (issuer != discovered)

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Postern.Edge.Authenticating.Jwt.Keys;
 using Postern.Tests.Harness;
 
 namespace Postern.Tests.Edge.Authenticating.Jwt.Keys;
@@ -48,7 +50,7 @@ public sealed class DiscoveryTests
     [InlineData("""{"jwks_uri":"{jwks}"}""", "its issuer is not named, not '{url}'")]
     [InlineData("""{"issuer":"{url}"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","jwks_uri":"/jwks.json"}""", "its jwks_uri is not an https URL")]
-    [InlineData("""{"issuer":"{url}","jwks_uri":"http://auth.example.com/jwks.json"}""", "its jwks_uri is not an https URL")]
+    [InlineData("""{"issuer":"{url}","jwks_uri":"http://auth.invalid/jwks.json"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","jwks_uri":"file:///etc/passwd"}""", "its jwks_uri is not an https URL")]
     [InlineData("""{"issuer":"{url}","issuer":"{url}","jwks_uri":"{jwks}"}""", "its answer has a name twice")]
     [InlineData("""<html></html>""", "its answer is not JSON, or nested deeper than 32")]
@@ -59,6 +61,20 @@ public sealed class DiscoveryTests
         await source.StartAsync();
         Assert.Equal($"identity 'customers': no keys yet from {source.Server.DiscoveryUrl}: {reason.Replace("{url}", source.Server.Url)}", source.Keys.NotReady);
         Assert.Equal(0, source.Server.Jwks.Requests);
+    }
+
+    [Theory]
+    [InlineData("https://auth.example.com", "https://keys.example.net/jwks", null)]
+    [InlineData("https://auth.example.com", "http://127.0.0.1:9901/config", "its jwks_uri leads to this machine")]
+    [InlineData("https://auth.example.com", "https://localhost/jwks", "its jwks_uri leads to this machine")]
+    [InlineData("https://auth.example.com", "https://[::1]/jwks", "its jwks_uri leads to this machine")]
+    [InlineData("https://auth.example.com", "https://user:password@keys.example.net/jwks", "its jwks_uri is not an https URL")]
+    [InlineData("http://127.0.0.1:8080", "http://127.0.0.1:8081/jwks", null)]
+    public void A_server_elsewhere_cannot_send_the_gateway_to_its_own_machine(string issuer, string jwks, string? problem)
+    {
+        using var configuration = JsonDocument.Parse(new JsonObject { ["issuer"] = issuer, ["jwks_uri"] = jwks }.ToJsonString());
+        var next = KeyLocation.OfDiscovery("true", issuer).Follow(configuration.RootElement, out var wrong);
+        Assert.Equal((problem is null ? new Uri(jwks) : null, problem), (next, wrong));
     }
 
     [Fact]

@@ -132,6 +132,19 @@ public sealed class FetchedKeysTests
         ], source.Lines);
     }
 
+    [Fact]
+    public async Task Keys_that_are_kept_no_longer_than_the_interval_are_renewed_in_time()
+    {
+        await using var source = new Source(await AuthServer.StartAsync(), keep: TimeSpan.FromMinutes(10));
+        await source.StartAsync();
+        for (var round = 2; round < 7; round++)
+        {
+            await source.AdvanceAsync(TimeSpan.FromMinutes(9.01));
+            Assert.Equal(round, source.Server.Jwks.Requests);
+            Assert.Null(source.Keys.NotReady);
+        }
+    }
+
     [Theory]
     [InlineData("""<!doctype html>""", "its answer is not JSON, or nested deeper than 32")]
     [InlineData("", "its answer is not JSON, or nested deeper than 32")]
