@@ -47,8 +47,15 @@ internal static class KeysCommand
         var until = made.Expires is null ? "without an end" : $"until {made.Expires}";
         await console.Error.WriteLineAsync($"{what} in {file.Path}, {until}. This is the only time it is shown:");
         await console.Error.FlushAsync();
-        await console.Output.WriteLineAsync(key);
-        await console.Output.FlushAsync();
+        try
+        {
+            await console.Output.WriteLineAsync(key);
+            await console.Output.FlushAsync();
+        }
+        catch (IOException)
+        {
+            throw new KeysException($"The key can't be printed, and is lost; take it out again: postern keys revoke {made.Name} --last4 {made.Last4}");
+        }
     }
 }
 

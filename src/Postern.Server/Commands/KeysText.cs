@@ -34,18 +34,20 @@ internal static partial class KeysText
     /// <param name="after">The same keys, some with another end, and new ones behind them.</param>
     public static string Change(string path, string? text, KeyFileOptions before, IReadOnlyList<KeyOptions> after)
     {
-        var changed = text is null ? Whole(Head, after) : Edited(text, before, after);
+        var changed = Bounded(path, text is null ? Whole(Head, after) : Edited(text, before, after));
         if (!Says(path, changed, after))
         {
-            changed = Whole(string.Concat((text ?? Head).Split('\n').TakeWhile(l => l.Trim() is "" or ['#', ..]).Select(l => l.TrimEnd() + "\n")), after);
+            changed = Bounded(path, Whole(string.Concat((text ?? Head).Split('\n').TakeWhile(l => l.Trim() is "" or ['#', ..]).Select(l => l.TrimEnd() + "\n")), after));
             if (!Says(path, changed, after))
             {
                 throw new KeysException($"{path}: would read differently after the change, so nothing was changed; write the entry by hand");
             }
         }
-        return Encoding.UTF8.GetByteCount(changed) <= Sources.MaxFile ? changed
-            : throw new KeysException($"{path}: would become larger than {new ByteSize(Sources.MaxFile)}, which the gateway doesn't read; take out entries that are revoked or expired");
+        return changed;
     }
+
+    private static string Bounded(string path, string text) => Encoding.UTF8.GetByteCount(text) <= Sources.MaxFile ? text
+        : throw new KeysException($"{path}: would become larger than {new ByteSize(Sources.MaxFile)}, which the gateway doesn't read; take out entries that are revoked or expired");
 
     private static bool Says(string path, string text, IReadOnlyList<KeyOptions> keys)
     {
