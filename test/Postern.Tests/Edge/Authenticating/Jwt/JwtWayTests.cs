@@ -66,6 +66,8 @@ public sealed class JwtWayTests
         var first = (await issuer.JudgeAsync(token)).Consumer;
         Assert.Same(first, issuer.Way.Find(Digest.Of(token)));
         Assert.Same(first, (await issuer.JudgeAsync(token)).Consumer);
+        // As a request that had looked for it just before it was known.
+        Assert.Same(first, (await issuer.Way.JudgeAsync(token, Digest.Of(token), Issuer.Client)).Consumer);
         Assert.Equal((1, 1L), (issuer.Keys.Verifications, issuer.Count("verified")));
     }
 

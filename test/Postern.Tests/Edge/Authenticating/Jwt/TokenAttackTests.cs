@@ -203,6 +203,7 @@ public sealed class TokenAttackTests
     /// <summary>What differs from an attack by a hair, and is sound: a table that refuses all would pass without it.</summary>
     [Theory]
     [InlineData("aud", """["elsewhere","other.example.com"]""")]
+    [InlineData("aud", """["api.example.com","elsewhere"]""")]
     [InlineData("exp", "1767225571")]
     [InlineData("exp", "1767225570.5")]
     [InlineData("exp", "1.7672256e9")]
