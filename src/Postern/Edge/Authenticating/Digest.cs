@@ -14,11 +14,16 @@ internal struct Digest : IEquatable<Digest>
 
     private ulong first;
 
-    /// <summary>The digest of a credential no longer than <see cref="MaxLength"/> whose characters are bytes, as header fields have them.</summary>
+    /// <summary>The digest of a credential no longer than <see cref="MaxLength"/>.</summary>
     public static Digest Of(string credential)
     {
+        if (!Ascii.IsValid(credential))
+        {
+            return OfBytes(Encoding.UTF8.GetBytes(credential)); // No two texts have the same bytes.
+        }
         Span<byte> bytes = stackalloc byte[credential.Length];
-        return Encoding.Latin1.TryGetBytes(credential, bytes, out var written) ? OfBytes(bytes[..written]) : OfBytes(Encoding.UTF8.GetBytes(credential));
+        Ascii.FromUtf16(credential, bytes, out _);
+        return OfBytes(bytes);
     }
 
     private static Digest OfBytes(ReadOnlySpan<byte> bytes)
