@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Backends.Responding;
-using Postern.Config;
 using Postern.Edge.Authenticating;
 using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Runtime;
