@@ -5,7 +5,7 @@ namespace Postern.Pipeline;
 /// <summary>
 /// Remembers at most so many entries, in two generations: when the young one is full it becomes the old one and the old one
 /// is dropped; what is asked for in the old one moves to the young one. So what is in use stays, at the price of one
-/// dictionary look-up, with no list to keep in order and no lock.
+/// dictionary look-up, with no list to keep in order and no lock but for the move.
 /// </summary>
 /// <param name="capacity">How many entries at most; each generation holds half.</param>
 internal sealed class BoundedCache<TKey, TValue>(int capacity) where TKey : notnull where TValue : class
@@ -22,11 +22,7 @@ internal sealed class BoundedCache<TKey, TValue>(int capacity) where TKey : notn
         {
             return value;
         }
-        if (old.Entries.TryGetValue(key, out value))
-        {
-            Set(key, value);
-        }
-        return value;
+        return old.Entries.ContainsKey(key) ? Promote(key) : null;
     }
 
     /// <summary>Remembers an entry, instead of one that the key may have.</summary>
@@ -49,10 +45,39 @@ internal sealed class BoundedCache<TKey, TValue>(int capacity) where TKey : notn
     /// <summary>Forgets an entry.</summary>
     public void Remove(TKey key)
     {
-        old.Entries.TryRemove(key, out _);
-        if (young is var from && from.Entries.TryRemove(key, out _))
+        lock (turning)
         {
-            Interlocked.Decrement(ref from.Count);
+            old.Entries.TryRemove(key, out _);
+            if (young.Entries.TryRemove(key, out _))
+            {
+                Interlocked.Decrement(ref young.Count);
+            }
+        }
+    }
+
+    /// <summary>Takes an entry over from the old generation. Once for each, and under the lock: what was set or removed meanwhile must not come back as it was.</summary>
+    private TValue? Promote(TKey key)
+    {
+        lock (turning)
+        {
+            var into = young;
+            if (into.Entries.TryGetValue(key, out var newer))
+            {
+                return newer;
+            }
+            if (!old.Entries.TryGetValue(key, out var value))
+            {
+                return null;
+            }
+            if (!into.Entries.TryAdd(key, value))
+            {
+                return into.Entries.GetValueOrDefault(key, value);
+            }
+            if (Interlocked.Increment(ref into.Count) >= half)
+            {
+                Turn(into);
+            }
+            return value;
         }
     }
 

@@ -1,7 +1,9 @@
+using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using Postern.Config;
+using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -58,7 +60,10 @@ internal sealed class AuthenticatingStage : ISharedStage
 
     private sealed class Door
     {
-        private const string Scheme = "Bearer ";
+        private const string Scheme = "Bearer";
+        // RFC 6750 §2.1 b64token
+        private static readonly SearchValues<char> TokenChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
+
         private readonly RequestDelegate next;
         private readonly Ways ways;
         private readonly bool optional;
@@ -87,15 +92,27 @@ internal sealed class AuthenticatingStage : ISharedStage
         public Task InvokeAsync(HttpContext context)
         {
             var exchange = Exchange.Of(context);
-            Way? way = null;
-            string? credential = null;
-            if (ways.Bearers.Length > 0 && context.Request.Headers.Authorization is { Count: > 0 } authorization && Bearer(authorization.ToString()) is { } token)
+            var (way, field, credential) = ((ApiKeyWay?)null, (string?)null, default(Range));
+            if (ways.Bearers.Length > 0 && context.Request.Headers.Authorization is { Count: > 0 } authorization)
             {
-                if (token.Length > Digest.MaxLength)
+                if (authorization.Count > 1)
                 {
-                    return RefuseAsync(context, Failure.InvalidToken, "The token is longer than 8 KB.");
+                    return SeveralAsync(context);
                 }
-                (credential, exchange.CredentialField) = (token, "Authorization");
+                field = authorization[0] ?? "";
+            }
+            if (field is not null && !Bearer(field, out credential))
+            {
+                field = null;
+            }
+            if (field is not null)
+            {
+                var length = credential.End.Value - credential.Start.Value;
+                if (length is 0 or > Digest.MaxLength)
+                {
+                    return RefuseAsync(context, Failure.InvalidToken, length == 0 ? "The token is empty." : "The token is longer than 8 KB.");
+                }
+                exchange.CredentialField = "Authorization";
             }
             foreach (var keys in ways.Keys)
             {
@@ -104,46 +121,36 @@ internal sealed class AuthenticatingStage : ISharedStage
                 {
                     continue;
                 }
-                if (given.Count > 1 || credential is not null)
+                if (given.Count > 1 || field is not null)
                 {
-                    refused.Add();
-                    // RFC 6750 §3.1 invalid_request: two credentials are two opinions on who is calling.
-                    return Answer.FailAsync(context, Failure.SeveralCredentials, challenge: Error("invalid_request", null));
+                    return SeveralAsync(context);
                 }
-                (way, credential) = (keys, given[0] ?? "");
-                (exchange.CredentialField, exchange.CredentialParameter) = (keys.Header, keys.Query);
-                if (credential.Length is 0 or > Digest.MaxLength)
-                {
-                    return RefuseAsync(context, Failure.InvalidKey, null);
-                }
+                (way, field) = (keys, given[0] ?? "");
+                (credential, exchange.CredentialField, exchange.CredentialParameter) = (.., keys.Header, keys.Query);
             }
-            if (credential is null)
+            if (field is null)
             {
                 return MissingAsync(context);
             }
-            var digest = Digest.Of(credential);
-            return Find(way, digest) is { } consumer ? EnterAsync(context, exchange, consumer) : JudgeAsync(context, exchange, way, credential, digest);
-        }
-
-        private Consumer? Find(Way? way, in Digest digest)
-        {
-            if (way is not null)
+            var text = field.AsSpan()[credential];
+            if (text.Length is 0 or > Digest.MaxLength)
             {
-                return way.Find(digest);
+                return RefuseAsync(context, Failure.InvalidKey, null);
             }
-            foreach (var bearers in ways.Bearers)
-            {
-                if (bearers.Find(digest) is { } consumer)
-                {
-                    return consumer;
-                }
-            }
-            return null;
+            var digest = Digest.Of(text);
+            return (way is not null ? way.Find(digest) : ways.Find(digest, text)) is { } consumer
+                ? EnterAsync(context, exchange, consumer) : JudgeAsync(context, exchange, way, text.ToString(), digest);
         }
 
         private async Task JudgeAsync(HttpContext context, Exchange exchange, Way? way, string credential, Digest digest)
         {
             var detail = (string?)null;
+            if (way is null && credential.AsSpan().ContainsAnyExcept(TokenChars))
+            {
+                // A comma is what joins two fields on the way here, so these are two tokens.
+                await (credential.Contains(',') ? SeveralAsync(context) : RefuseAsync(context, Failure.InvalidToken, "The token has characters that no token has."));
+                return;
+            }
             way ??= ways.ForBearer(credential, out detail);
             var verdict = way is null ? Verdict.Refused(Failure.InvalidToken, detail) : await way.JudgeAsync(credential, digest, exchange.ClientAddress);
             if (verdict.Consumer is { } consumer)
@@ -157,7 +164,7 @@ internal sealed class AuthenticatingStage : ISharedStage
             }
             else
             {
-                await RefuseAsync(context, verdict.Failure, verdict.Detail, verdict.Reason, verdict.RetryAfter);
+                await RefuseAsync(context, verdict.Failure, verdict.Detail, verdict.Reason, verdict.RetryAfter, verdict.Scopes);
             }
         }
 
@@ -181,20 +188,54 @@ internal sealed class AuthenticatingStage : ISharedStage
             return Answer.FailAsync(context, Failure.Unauthenticated, challenge: challenge);
         }
 
-        private Task RefuseAsync(HttpContext context, Failure failure, string? detail, string? reason = null, int? retryAfter = null)
+        private Task RefuseAsync(HttpContext context, Failure failure, string? detail, string? reason = null, int? retryAfter = null, string? scopes = null)
         {
             refused.Add();
-            return Answer.FailAsync(context, failure, detail, reason, failure == Failure.InvalidToken ? Error("invalid_token", detail) : challenge, retryAfter);
+            var why = failure switch
+            {
+                Failure.InvalidToken => Error("invalid_token", detail),
+                Failure.Forbidden => Error("insufficient_scope", detail, scopes),
+                _ => challenge,
+            };
+            return Answer.FailAsync(context, failure, detail, reason, why, retryAfter);
         }
 
-        private StringValues Error(string error, string? description) => ways.Bearers.Length == 0 ? challenge
-            : $"Bearer realm=\"{realm}\", error=\"{error}\"{(description is null ? "" : $", error_description=\"{description.Replace('"', '\'')}\"")}";
+        /// <summary>RFC 6750 §3.1 invalid_request: two credentials are two opinions on who is calling.</summary>
+        private Task SeveralAsync(HttpContext context)
+        {
+            refused.Add();
+            return Answer.FailAsync(context, Failure.SeveralCredentials, challenge: Error("invalid_request", null));
+        }
 
-        /// <summary>The token behind the scheme; null where another scheme is used.</summary>
-        private static string? Bearer(string authorization) =>
-            authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? authorization[Scheme.Length..].Trim(' ') : null;
+        private StringValues Error(string error, string? description, string? scopes = null) => ways.Bearers.Length == 0 ? challenge
+            : $"Bearer realm=\"{realm}\", error=\"{error}\"{(description is null ? "" : $", error_description=\"{description.Replace('"', '\'').Replace('\\', '/')}\"")}{(scopes is null ? "" : $", scope=\"{scopes}\"")}";
 
-        private static StringValues QueryKey(string query, string name) =>
-            query.Contains(name, StringComparison.Ordinal) || query.Contains('%') ? QueryHelpers.ParseQuery(query).GetValueOrDefault(name) : default;
+        /// <summary>Where the token stands, which may be empty; false where another scheme is used.</summary>
+        private static bool Bearer(string authorization, out Range token)
+        {
+            // RFC 9110 §11.1: schemes are of any case, and one space or more follow. HTTP/2 brings spaces at the ends too.
+            var text = authorization.AsSpan().Trim(" \t");
+            var before = authorization.AsSpan().IndexOf(text);
+            var end = text.IndexOfAny(' ', '\t') is >= 0 and var space ? space : text.Length;
+            var start = end + text[end..].IndexOfAnyExcept(" ");
+            token = new Range(before + (end == text.Length ? end : start), before + text.Length);
+            return text[..end].Equals(Scheme, StringComparison.OrdinalIgnoreCase);
+        }
+
+        /// <summary>The values of that parameter, however it is encoded; no more than two. One in other letters is none, but beside it a second one: upstreams may not tell them apart.</summary>
+        private static StringValues QueryKey(string query, string name)
+        {
+            var (found, exact) = (StringValues.Empty, false);
+            foreach (var pair in new QueryStringEnumerable(query))
+            {
+                var parameter = pair.DecodeName().Span;
+                if (parameter.Equals(name, StringComparison.OrdinalIgnoreCase))
+                {
+                    exact |= parameter.SequenceEqual(name);
+                    found = found.Count > 1 ? found : StringValues.Concat(found, pair.DecodeValue().ToString());
+                }
+            }
+            return exact ? found : default;
+        }
     }
 }

@@ -15,11 +15,11 @@ internal struct Digest : IEquatable<Digest>
     private ulong first;
 
     /// <summary>The digest of a credential no longer than <see cref="MaxLength"/>.</summary>
-    public static Digest Of(string credential)
+    public static Digest Of(ReadOnlySpan<char> credential)
     {
         if (!Ascii.IsValid(credential))
         {
-            return OfBytes(Encoding.UTF8.GetBytes(credential)); // No two texts have the same bytes.
+            return OfBytes(Encoding.UTF8.GetBytes(credential.ToArray())); // No two texts have the same bytes.
         }
         Span<byte> bytes = stackalloc byte[credential.Length];
         Ascii.FromUtf16(credential, bytes, out _);

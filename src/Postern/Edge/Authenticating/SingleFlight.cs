@@ -11,7 +11,7 @@ internal sealed class SingleFlight(int most)
 {
     private readonly ConcurrentDictionary<Digest, Task<Verdict>> flights = new();
     private readonly int share = Math.Max(1, most / 4);
-    // By the hash of an address: two that meet in one place share their share, and no address needs remembering.
+    // By the hash of a network: two that meet in one place share their share, and no network needs remembering.
     private readonly int[] clients = new int[1024];
     private int count;
 
@@ -19,13 +19,13 @@ internal sealed class SingleFlight(int most)
     /// <param name="digest">The credential's digest.</param>
     /// <param name="judge">Judges it; called at most once, and not by this thread.</param>
     /// <param name="client">Whose flight a new one is: one client has at most a quarter of them. Null: nobody's.</param>
-    public Task<Verdict>? Join(Digest digest, Func<Task<Verdict>> judge, string? client = null)
+    public Task<Verdict>? Join(Digest digest, Func<Task<Verdict>> judge, Network? client = null)
     {
         if (flights.TryGetValue(digest, out var flight))
         {
             return flight;
         }
-        var place = client is null ? -1 : client.GetHashCode() & (clients.Length - 1);
+        var place = client is { } network ? network.GetHashCode() & (clients.Length - 1) : -1;
         if (!Begin(place))
         {
             return null;

@@ -54,12 +54,30 @@ internal sealed class Ways
                     listed.Add((way, i));
                 }
             }
-            else if (name.Length > 0)
+            else
             {
                 scope.Check.Error(callers, $"use[{i}]", Unknown(name, defined?.Keys));
             }
         }
-        return Told(listed, scope.Check, callers) && listed.Count == callers.Use.Count ? new Ways(listed.Select(l => l.Way)) : null;
+        if (callers.Use.Count == 0)
+        {
+            scope.Check.Error(callers, "use", "the list is empty, so nobody could call; name a way, or write identity: off for anyone");
+        }
+        return Told(listed, scope.Check, callers) && listed.Count == callers.Use.Count && listed.Count > 0 ? new Ways(listed.Select(l => l.Way)) : null;
+    }
+
+    /// <summary>Who the token is known to stand for; null where its way has to judge it.</summary>
+    public Consumer? Find(in Digest digest, ReadOnlySpan<char> token)
+    {
+        foreach (var way in issuers)
+        {
+            if (way.Find(digest) is { } known)
+            {
+                return known;
+            }
+        }
+        // A route that lists no other way may have had an issuer's signed token introspected. Here it is the issuer's, and its rules hold.
+        return opaque?.Find(digest) is { } asked && (issuers.Length == 0 || !token.Contains('.') || ForBearer(token.ToString(), out _) == opaque) ? asked : null;
     }
 
     /// <summary>The way whose tokens look like this one; null where none has such, and then why.</summary>
@@ -72,8 +90,10 @@ internal sealed class Ways
         }
         if (UnverifiedToken.Read(token) is not { } claimed)
         {
-            detail = opaque is null ? "The token is not a JWT." : null;
-            return opaque;
+            // One that begins as a signed token and isn't a whole one is no opaque one either: nobody is asked what it might mean.
+            var damaged = UnverifiedToken.ReadHeader(token, out _) is not null;
+            detail = damaged ? "The token is not a valid JWT." : "The token is not a JWT.";
+            return damaged ? null : opaque;
         }
         Way? found = null;
         foreach (var way in issuers)

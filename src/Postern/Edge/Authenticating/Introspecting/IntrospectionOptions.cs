@@ -73,9 +73,18 @@ public sealed record IntrospectionOptions : Options
             {
                 check.Error(this, words.Count == 1 ? key : $"{key}[{i}]", "an empty text; remove it");
             }
-            else if (!spaces && words[i].Any(char.IsWhiteSpace))
+            else if (spaces)
+            {
+                continue;
+            }
+            else if (words[i].Any(char.IsWhiteSpace))
             {
                 check.Error(this, words.Count == 1 ? key : $"{key}[{i}]", $"a scope has no spaces, got '{words[i]}'; write [{string.Join(", ", words[i].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}]");
+            }
+            else if (words[i].Any(c => c is < '!' or > '~' or '"' or '\\'))
+            {
+                // RFC 6749 §3.3
+                check.Error(this, words.Count == 1 ? key : $"{key}[{i}]", $"a scope has printable ASCII characters but for quotes and backslashes, got '{words[i]}'; write it as the issuer does");
             }
         }
     }

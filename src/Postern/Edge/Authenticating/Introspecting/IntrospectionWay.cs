@@ -36,9 +36,9 @@ internal sealed partial class IntrospectionWay : Way
     private readonly AuthenticationHeaderValue credentials;
     private readonly ReplyReader reader;
     private readonly SingleFlight flights = new(MostTokens);
-    private readonly BoundedCache<Digest, Remembered> known = new(MostKnown);
+    private readonly BoundedCache<Digest, Remembered> known;
     // Of their own, so that no flood of bad tokens makes a good one forgotten.
-    private readonly BoundedCache<Digest, Remembered> others = new(MostKnown);
+    private readonly BoundedCache<Digest, Remembered> others;
     private readonly Outage outage = new();
     private readonly Dictionary<string, Counter> outcomes = [];
     private readonly Histogram duration;
@@ -46,8 +46,9 @@ internal sealed partial class IntrospectionWay : Way
     private readonly TaskCompletionSource<Fetch> begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string resting = "";
 
-    public IntrospectionWay(string name, IntrospectionOptions options, ClaimOptions claims, MetricRegistry metrics) : base(name)
+    public IntrospectionWay(string name, IntrospectionOptions options, ClaimOptions claims, MetricRegistry metrics, int mostKnown = MostKnown) : base(name)
     {
+        (known, others) = (new(mostKnown), new(mostKnown));
         this.options = options;
         endpoint = Uri.TryCreate(options.Endpoint, UriKind.Absolute, out var url) ? url : Nowhere;
         // RFC 6749 §2.3.1: both are form-encoded before they are joined, so that an id may have a colon.
@@ -88,7 +89,7 @@ internal sealed partial class IntrospectionWay : Way
         {
             return new(Resting());
         }
-        if (flights.Join(digest, () => AskAsync(credential, digest), client) is { } flight)
+        if (flights.Join(digest, () => AskAsync(credential, digest), Network.Of(client)) is { } flight)
         {
             return new(flight);
         }

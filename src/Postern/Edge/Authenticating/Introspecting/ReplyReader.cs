@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postern.Edge.Authenticating.Jwt;
 using Postern.Pipeline;
 
 namespace Postern.Edge.Authenticating.Introspecting;
@@ -20,10 +21,8 @@ internal sealed class ReplyReader(string way, IntrospectionOptions options, Clai
     public static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
     private readonly ClaimPath id = new(claims.Id);
-    private readonly ClaimPath name = new(claims.Name);
-    private readonly ClaimPath tier = new(claims.Tier);
-    private readonly ClaimPath[] scopes = [.. claims.Scopes.Select(s => new ClaimPath(s))];
-    private readonly ClaimPath[] roles = [.. claims.Roles.Select(r => new ClaimPath(r))];
+    private readonly TokenConsumer consumers = new(way, claims);
+    private readonly string? allScopes = options.Scopes is null ? null : string.Join(' ', options.Scopes);
 
     /// <summary>What a reply says; a verdict of <see cref="Failure.IdentityUnavailable"/> where nobody can tell.</summary>
     public Reply Read(Fetched answer, DateTimeOffset now)
@@ -32,9 +31,10 @@ internal sealed class ReplyReader(string way, IntrospectionOptions options, Clai
         {
             return Unreadable("is not application/json");
         }
-        if (StrictJson.Object(answer.Body.Span) is not { } reply)
+        var reply = StrictJson.Object(answer.Body.Span, out var problem);
+        if (problem is not null)
         {
-            return Unreadable("is not one JSON object in UTF-8 without double names");
+            return Unreadable(problem);
         }
         // "true" or 1 is what a server says that was never tested against a strict reader; to let it pass is to guess.
         return Find(reply, "active") switch
@@ -77,35 +77,21 @@ internal sealed class ReplyReader(string way, IntrospectionOptions options, Clai
             // RFC 9449 §7.2, RFC 8705 §3: who holds such a token must prove a key; as a bearer token it may be stolen.
             return Unfit("The token is bound to a key, and nothing proves that the caller has it.", "the reply has cnf");
         }
-        return ClaimPath.Plain(id.In(reply) ?? default) is { Length: > 0 } subject
-            ? Granted(Known(reply, subject, issuer), expires)
-            : Unfit("The token names no caller.", $"the reply has no {id}");
+        // RFC 7662 §2.2 has a client_id beside sub. It is no stand-in: whoever may name a client could name it like a user.
+        return id.In(reply) is { ValueKind: JsonValueKind.String } subject && subject.GetString() is not ""
+            // RFC 7662 §2.2: username is for people.
+            ? Granted(consumers.Of(WithoutActive(reply), issuer, Find(reply, "username") is { } user ? ClaimPath.Plain(user) : null), expires)
+            : Unfit("The token names no caller.", $"the reply has no {id} that is a text");
     }
 
     private Reply Granted(Consumer consumer, DateTimeOffset? expires)
     {
         if (options.Scopes is not null && options.Scopes.FirstOrDefault(s => !consumer.Scopes.Contains(s)) is { } missing)
         {
-            return new Reply(Verdict.Refused(Failure.Forbidden, $"The token lacks the scope {missing}."), "unfit", null);
+            return new Reply(Verdict.Lacks($"The token lacks the scope {missing}.", allScopes!), "unfit", null);
         }
         return new Reply(Verdict.Known(consumer), "active", expires);
     }
-
-    private Consumer Known(JsonElement reply, string subject, string? issuer) => new()
-    {
-        Id = subject,
-        // RFC 7662 §2.2: username is for people.
-        Name = ClaimPath.Plain(name.In(reply) ?? Find(reply, "username") ?? default),
-        Tier = ClaimPath.Plain(tier.In(reply) ?? default),
-        Scopes = First(scopes, reply),
-        Roles = First(roles, reply),
-        Way = way,
-        Issuer = issuer,
-        Claims = WithoutActive(reply),
-    };
-
-    private static IReadOnlyList<string> First(ClaimPath[] paths, JsonElement reply) =>
-        Array.Find(paths, p => p.In(reply) is not null)?.List(reply) ?? [];
 
     /// <summary>
     /// Whether it may be sent to a resource. The endpoint answers for refresh tokens too (RFC 7662 §2.1), and what kind it

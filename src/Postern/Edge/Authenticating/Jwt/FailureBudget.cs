@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Net;
-using System.Net.Sockets;
 using Postern.Pipeline;
 
 namespace Postern.Edge.Authenticating.Jwt;
@@ -51,22 +48,5 @@ internal sealed class FailureBudget
     {
         /// <summary>When it is full again; how far that lies ahead is how much is missing.</summary>
         public long FullAt;
-    }
-
-    /// <summary>An IPv4 address, or the /64 of an IPv6 address.</summary>
-    private readonly record struct Network(AddressFamily Family, ulong Prefix)
-    {
-        public static Network Of(string client)
-        {
-            if (!IPAddress.TryParse(client, out var address))
-            {
-                return default;
-            }
-            address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-            Span<byte> bytes = stackalloc byte[16];
-            bytes.Clear();
-            address.TryWriteBytes(bytes, out _);
-            return new Network(address.AddressFamily, BinaryPrimitives.ReadUInt64BigEndian(bytes));
-        }
     }
 }
