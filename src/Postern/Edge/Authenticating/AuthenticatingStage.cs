@@ -1,6 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Extensions.Primitives;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
@@ -58,12 +56,10 @@ internal sealed class AuthenticatingStage : ISharedStage
 
     private sealed class Door
     {
-        private const string Scheme = "Bearer ";
         private readonly RequestDelegate next;
         private readonly Ways ways;
         private readonly bool optional;
-        private readonly string realm;
-        private readonly StringValues challenge;
+        private readonly Challenges challenges;
         private readonly Counter known;
         private readonly Counter nobody;
         private readonly Counter refused;
@@ -71,15 +67,7 @@ internal sealed class AuthenticatingStage : ISharedStage
 
         public Door(RequestDelegate next, Ways ways, bool optional, string gate, MetricRegistry metrics)
         {
-            (this.next, this.ways, this.optional, realm) = (next, ways, optional, gate);
-            List<string> challenges = [];
-            if (ways.Bearers.Length > 0)
-            {
-                challenges.Add($"Bearer realm=\"{realm}\"");
-            }
-            // There is no registered scheme for keys; a 401 must name one all the same (RFC 9110 §11.6.1).
-            challenges.AddRange(ways.Keys.Select(k => $"ApiKey realm=\"{realm}\", {(k.Header is null ? $"query=\"{k.Query}\"" : $"header=\"{k.Header}\"")}"));
-            challenge = challenges.ToArray();
+            (this.next, this.ways, this.optional, challenges) = (next, ways, optional, new Challenges(ways, gate));
             Counter Outcome(string outcome) => metrics.Counter("postern_authentications_total", "Requests to routes that ask who is calling, by what came of it.", ("gate", gate), ("outcome", outcome));
             (known, nobody, refused, unavailable) = (Outcome("known"), Outcome("anonymous"), Outcome("refused"), Outcome("unavailable"));
         }
@@ -87,65 +75,23 @@ internal sealed class AuthenticatingStage : ISharedStage
         public Task InvokeAsync(HttpContext context)
         {
             var exchange = Exchange.Of(context);
-            Way? way = null;
-            string? credential = null;
-            if (ways.Bearers.Length > 0 && context.Request.Headers.Authorization is { Count: > 0 } authorization && Bearer(authorization.ToString()) is { } token)
+            var presented = Presented.Read(ways, context.Request.Headers, exchange.Query);
+            if (presented.Failure != Failure.None)
             {
-                if (token.Length > Digest.MaxLength)
-                {
-                    return RefuseAsync(context, Failure.InvalidToken, "The token is longer than 8 KB.");
-                }
-                (credential, exchange.CredentialField) = (token, "Authorization");
+                return RefuseAsync(context, presented.Failure, presented.Detail);
             }
-            foreach (var keys in ways.Keys)
+            if (presented.Credential is not { } credential)
             {
-                var given = keys.Header is not null ? context.Request.Headers[keys.Header] : QueryKey(exchange.Query, keys.Query!);
-                if (given.Count == 0)
-                {
-                    continue;
-                }
-                if (given.Count > 1 || credential is not null)
-                {
-                    refused.Add();
-                    // RFC 6750 §3.1 invalid_request: two credentials are two opinions on who is calling.
-                    return Answer.FailAsync(context, Failure.SeveralCredentials, challenge: Error("invalid_request", null));
-                }
-                (way, credential) = (keys, given[0] ?? "");
-                (exchange.CredentialField, exchange.CredentialParameter) = (keys.Header, keys.Query);
-                if (credential.Length is 0 or > Digest.MaxLength)
-                {
-                    return RefuseAsync(context, Failure.InvalidKey, null);
-                }
+                return MissingAsync(context, exchange);
             }
-            if (credential is null)
-            {
-                return MissingAsync(context);
-            }
+            (exchange.CredentialField, exchange.CredentialParameter) = presented.Keys is { } keys ? (keys.Header, keys.Query) : ("Authorization", null);
             var digest = Digest.Of(credential);
-            return Find(way, digest) is { } consumer ? EnterAsync(context, exchange, consumer) : JudgeAsync(context, exchange, way, credential, digest);
+            return ways.Find(presented, digest) is { } consumer ? EnterAsync(context, exchange, consumer) : JudgeAsync(context, exchange, presented, digest);
         }
 
-        private Consumer? Find(Way? way, in Digest digest)
+        private async Task JudgeAsync(HttpContext context, Exchange exchange, Presented presented, Digest digest)
         {
-            if (way is not null)
-            {
-                return way.Find(digest);
-            }
-            foreach (var bearers in ways.Bearers)
-            {
-                if (bearers.Find(digest) is { } consumer)
-                {
-                    return consumer;
-                }
-            }
-            return null;
-        }
-
-        private async Task JudgeAsync(HttpContext context, Exchange exchange, Way? way, string credential, Digest digest)
-        {
-            var detail = (string?)null;
-            way ??= ways.ForBearer(credential, out detail);
-            var verdict = way is null ? Verdict.Refused(Failure.InvalidToken, detail) : await way.JudgeAsync(credential, digest, exchange.ClientAddress);
+            var verdict = await ways.JudgeAsync(presented, digest, exchange.ClientAddress);
             if (verdict.Consumer is { } consumer)
             {
                 await EnterAsync(context, exchange, consumer);
@@ -168,33 +114,21 @@ internal sealed class AuthenticatingStage : ISharedStage
             return next(context);
         }
 
-        private Task MissingAsync(HttpContext context)
+        private Task MissingAsync(HttpContext context, Exchange exchange)
         {
             if (optional)
             {
                 nobody.Add();
-                Exchange.Of(context).Challenge = challenge;
+                exchange.Challenge = challenges.Missing;
                 return next(context);
             }
-            refused.Add();
-            // RFC 6750 §3.1: no error code where no credential was sent.
-            return Answer.FailAsync(context, Failure.Unauthenticated, challenge: challenge);
+            return RefuseAsync(context, Failure.Unauthenticated, null);
         }
 
         private Task RefuseAsync(HttpContext context, Failure failure, string? detail, string? reason = null, int? retryAfter = null)
         {
             refused.Add();
-            return Answer.FailAsync(context, failure, detail, reason, failure == Failure.InvalidToken ? Error("invalid_token", detail) : challenge, retryAfter);
+            return Answer.FailAsync(context, failure, detail, reason, challenges.Of(failure, detail), retryAfter);
         }
-
-        private StringValues Error(string error, string? description) => ways.Bearers.Length == 0 ? challenge
-            : $"Bearer realm=\"{realm}\", error=\"{error}\"{(description is null ? "" : $", error_description=\"{description.Replace('"', '\'')}\"")}";
-
-        /// <summary>The token behind the scheme; null where another scheme is used.</summary>
-        private static string? Bearer(string authorization) =>
-            authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) ? authorization[Scheme.Length..].Trim(' ') : null;
-
-        private static StringValues QueryKey(string query, string name) =>
-            query.Contains(name, StringComparison.Ordinal) || query.Contains('%') ? QueryHelpers.ParseQuery(query).GetValueOrDefault(name) : default;
     }
 }

@@ -62,6 +62,31 @@ internal sealed class Ways
         return Told(listed, scope.Check, callers) && listed.Count == callers.Use.Count ? new Ways(listed.Select(l => l.Way)) : null;
     }
 
+    /// <summary>Who the credential stands for, where that is known already; else null.</summary>
+    public Consumer? Find(in Presented presented, in Digest digest)
+    {
+        if (presented.Keys is { } keys)
+        {
+            return keys.Find(digest);
+        }
+        foreach (var bearers in Bearers)
+        {
+            if (bearers.Find(digest) is { } consumer)
+            {
+                return consumer;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Finds out who the credential stands for, by the one way that it is for.</summary>
+    public ValueTask<Verdict> JudgeAsync(in Presented presented, in Digest digest, string client)
+    {
+        string? detail = null;
+        var way = (Way?)presented.Keys ?? ForBearer(presented.Credential!, out detail);
+        return way is null ? new(Verdict.Refused(Failure.InvalidToken, detail)) : way.JudgeAsync(presented.Credential!, digest, client);
+    }
+
     /// <summary>The way whose tokens look like this one; null where none has such, and then why.</summary>
     public Way? ForBearer(string token, out string? detail)
     {
