@@ -22,7 +22,7 @@ internal sealed class GatewayUser(Exchange exchange, IHttpAuthenticationFeature?
     /// The consumer as .NET knows callers. A copy: the consumer is shared by all requests with its credential, and what code
     /// of the host adds to a user (a claims transformation does) must not be there for the next.
     /// </summary>
-    public static ClaimsPrincipal Of(Consumer consumer) => consumer.Principal.Clone();
+    public static ClaimsPrincipal Of(Consumer consumer) => new(((ClaimsIdentity)consumer.Principal.Identity!).Clone()); // A principal's own Clone shares its identities.
 }
 
 /// <summary>Marks the endpoint at which the gateway answers.</summary>

@@ -68,11 +68,12 @@ public sealed class HostedIdentityTests : IAsyncLifetime
     public async Task Two_credentials_are_two_opinions_on_who_is_calling()
     {
         await using var app = await StartAsync();
-        using var client = Client(app);
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/me");
-        request.Headers.TryAddWithoutValidation("Authorization", [$"Bearer {auth.Token()}", "Bearer x"]);
-        using var answer = await client.SendAsync(request);
-        await IsProblemAsync(answer, HttpStatusCode.BadRequest, "several-credentials");
+        using var client = await RawClient.ConnectAsync(new Uri(app.Urls.First()).Port);
+        await client.SendAsync($"GET /me HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {auth.Token()}\r\nAuthorization: Bearer x\r\n\r\n");
+        var answer = await client.ReadAnswerAsync();
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("\"code\":\"several-credentials\"", answer.Body, StringComparison.Ordinal);
+        Assert.Equal("Bearer realm=\"Postern\", error=\"invalid_request\"", answer["WWW-Authenticate"]);
     }
 
     [Fact]
@@ -101,7 +102,7 @@ public sealed class HostedIdentityTests : IAsyncLifetime
     public async Task Without_keys_yet_an_endpoint_that_needs_them_answers_503()
     {
         await auth.DownAsync();
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(withKeys: false);
         using var client = Client(app);
         using var answer = await client.GetAsync("/me", auth.Token());
         await IsProblemAsync(answer, HttpStatusCode.ServiceUnavailable, "identity-unavailable");
@@ -115,10 +116,9 @@ public sealed class HostedIdentityTests : IAsyncLifetime
         await using var app = await StartAsync(services: s => s.AddSingleton<IClaimsTransformation, AddsAClaim>());
         using var client = Client(app);
         var token = auth.Token();
-        for (var i = 0; i < 3; i++)
-        {
-            Assert.Equal("1", await client.GetStringAsync("/added", token));
-        }
+        var first = await client.GetStringAsync("/added", token);
+        Assert.NotEqual("0", first);
+        Assert.Equal(first, await client.GetStringAsync("/added", token));
     }
 
     [Fact]
@@ -245,9 +245,10 @@ public sealed class HostedIdentityTests : IAsyncLifetime
         });
     }
 
-    private Task<WebApplication> StartAsync(Action<IServiceCollection>? services = null, Action<WebApplication>? first = null) => StartAsync(Shop, services: services, first: first);
+    private Task<WebApplication> StartAsync(Action<IServiceCollection>? services = null, Action<WebApplication>? first = null, bool withKeys = true) =>
+        StartAsync(Shop, services: services, first: first, withKeys: withKeys);
 
-    private static async Task<WebApplication> StartAsync(Action<GatewayBuilder>? build, string? file = null, Action<IServiceCollection>? services = null, Action<WebApplication>? first = null)
+    private static async Task<WebApplication> StartAsync(Action<GatewayBuilder>? build, string? file = null, Action<IServiceCollection>? services = null, Action<WebApplication>? first = null, bool withKeys = true)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -259,13 +260,17 @@ public sealed class HostedIdentityTests : IAsyncLifetime
         var app = builder.Build();
         first?.Invoke(app);
         app.UseAuthentication().UseAuthorization();
-        app.MapGet("/me", (ClaimsPrincipal user) => user.FindFirstValue(ClaimTypes.NameIdentifier)).RequireAuthorization();
+        app.MapMethods("/me", ["GET", "HEAD"], (ClaimsPrincipal user) => user.FindFirstValue(ClaimTypes.NameIdentifier)).RequireAuthorization();
         app.MapGet("/consumer", [Authorize] (HttpContext context) => context.GetConsumer() is { } c ? $"{c.Id} from {c.Way}" : "nobody");
         app.MapGet("/open", (ClaimsPrincipal user) => user.Identity?.Name ?? "nobody");
         app.MapGet("/admin", () => "hello").RequireAuthorization("admins");
         app.MapGet("/added", (ClaimsPrincipal user) => user.FindAll("added").Count().ToString(System.Globalization.CultureInfo.InvariantCulture)).RequireAuthorization();
         app.MapPostern();
         await app.StartAsync();
+        if (withKeys)
+        {
+            await UntilAsync(() => Task.FromResult(app.Services.GetRequiredService<GatewayRuntime>().State.NotReady is null));
+        }
         return app;
     }
 
