@@ -39,8 +39,11 @@ public sealed class GatewayBuilder
     /// <param name="path">The file; a relative path begins at the process' working directory.</param>
     /// <param name="file">Where an error is reported; filled in by the compiler.</param>
     /// <param name="line">The same.</param>
-    public KeyFileOptions? KeyFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
-        ConfigFile.Record<KeyFileOptions>(loaded, path, Place.Of(file, line, ""), Features.Grammar, ApiKeyOptions.MakeFile);
+    public KeyFileOptions KeyFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        KeyFile(path, Place.Of(file, line, "")) ?? new KeyFileOptions();
+
+    /// <summary>The same, named at a place; null where it can't be read, and then that was told.</summary>
+    internal KeyFileOptions? KeyFile(string path, Origin at) => ConfigFile.Record<KeyFileOptions>(loaded, path, at, Features.Grammar, ApiKeyOptions.MakeFile);
 
     /// <summary>Addresses and networks whose <c>X-Forwarded-*</c> are believed.</summary>
     public GatewayBuilder TrustedProxies(params string[] networks) => Root<GatewayOptions>(o => o with { TrustedProxies = networks });
