@@ -28,7 +28,21 @@ public sealed class GatewayBuilder
         return this;
     }
 
-    /// <summary>A file of API keys, as <c>keys: FILE</c> names it: its mistakes are told with all others, and it is watched.</summary>
+    /// <summary>The text of a file, such as a public key in PEM. It is watched: a change of it is a change of the configuration.</summary>
+    /// <param name="path">The file; a relative path begins at the process' working directory.</param>
+    /// <param name="file">Where an error is reported; filled in by the compiler.</param>
+    /// <param name="line">The same.</param>
+    public FileText TextFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        ConfigFile.Text(loaded, path, Place.Of(file, line, ""));
+
+    /// <summary>A file of API keys, as <c>postern keys</c> writes it. Its mistakes are told with all others, and it is watched.</summary>
+    /// <param name="path">The file; a relative path begins at the process' working directory.</param>
+    /// <param name="file">Where an error is reported; filled in by the compiler.</param>
+    /// <param name="line">The same.</param>
+    public KeyFileOptions KeyFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        KeyFile(path, Place.Of(file, line, "")) ?? new KeyFileOptions();
+
+    /// <summary>The same, named at a place; null where it can't be read, and then that was told.</summary>
     internal KeyFileOptions? KeyFile(string path, Origin at) => ConfigFile.Record<KeyFileOptions>(loaded, path, at, Features.Grammar, ApiKeyOptions.MakeFile);
 
     /// <summary>Addresses and networks whose <c>X-Forwarded-*</c> are believed.</summary>

@@ -16,6 +16,9 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     private readonly Dictionary<string, HashSet<(string, string)>> upstreamState = [];
     private readonly HashSet<string> unread = [];
 
+    /// <summary>What the host wants compiled beside the gates.</summary>
+    public HostParts Parts { get; init; } = new();
+
     /// <summary>
     /// The new snapshot, or null where what all gates share is wrong. Everything is compiled even then, so that every error
     /// is told at once. The caller commits or abandons the state.
@@ -25,13 +28,14 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         var read = !check.Failed(null);
         unread.UnionWith(config.Gates.Select(g => g.Name).Where(check.Failed));
         CompileUpstreams();
-        if (config.Gates.Count == 0 && read)
+        if (config.Gates.Count == 0 && Parts.Count == 0 && read)
         {
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
         var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], []));
         var endpoints = RouteCompiler.Endpoints(path => Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = path }, [], []));
         RouteCompiler.Shared(config, state);
+        var parts = Parts.ToDictionary(p => p.Key, p => p.Value(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], [])));
         var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {
@@ -48,7 +52,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             }
             check.Gate = null;
         }
-        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, endpoints, unmatched);
+        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, endpoints, unmatched) { Parts = parts };
     }
 
     private void CompileUpstreams()

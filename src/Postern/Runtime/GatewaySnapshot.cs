@@ -17,6 +17,9 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
     /// <summary>The gates in the order written.</summary>
     public IReadOnlyList<GateSnapshot> Gates { get; } = gates;
 
+    /// <summary>What the host asked for, compiled with the gates and exchanged with them; null where it can't be.</summary>
+    public IReadOnlyDictionary<string, object?> Parts { get; init; } = new Dictionary<string, object?>();
+
     /// <summary>Answers what no route answers, with the exchange's failure.</summary>
     public RequestDelegate Unmatched { get; } = unmatched;
 

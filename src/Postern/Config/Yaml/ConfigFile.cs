@@ -34,6 +34,20 @@ internal static class ConfigFile
         return (T?)values.FileOf(typeof(T), path, at, make);
     }
 
+    /// <summary>Reads the text of one more file, for code that names it; empty where it can't be read. It is watched like the others.</summary>
+    /// <param name="loaded">What was read before.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="at">Where it is named.</param>
+    public static FileText Text(LoadedConfig loaded, string path, Origin at)
+    {
+        var (text, problem) = loaded.Sources.Read(path, Sources.MaxSecret);
+        if (problem is not null)
+        {
+            loaded.Check.Error(at, $"can't read '{path}': {problem}");
+        }
+        return new FileText(path, text ?? "");
+    }
+
     /// <summary>Reads <paramref name="path"/> and all that it includes. Paths in messages begin as <paramref name="path"/> was typed.</summary>
     public static LoadedConfig Load(string path, Grammar grammar, Func<string, string>? read = null, Func<string, string?>? environment = null)
     {

@@ -166,7 +166,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
     {
         if (node is not MappingNode mapping)
         {
-            if (Sections.ShorthandOf(type) is { } plain && (node is ScalarNode || Words.ListOf(plain.Type) is not null))
+            if (Sections.ShorthandOf(type) is { } plain && (Words.ListOf(plain.Type) is null ? node is ScalarNode : plain.OneOrMany || node is SequenceNode))
             {
                 at.Adopt(plain.Key, at);
                 return Bind(plain.Type, plain.OneOrMany, node, at, need) is { } value ? With(type, at, plain, value) : null;

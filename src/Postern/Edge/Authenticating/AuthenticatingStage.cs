@@ -1,9 +1,5 @@
-using System.Buffers;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Extensions.Primitives;
 using Postern.Config;
-using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -60,15 +56,10 @@ internal sealed class AuthenticatingStage : ISharedStage
 
     private sealed class Door
     {
-        private const string Scheme = "Bearer";
-        // RFC 6750 §2.1 b64token
-        private static readonly SearchValues<char> TokenChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
-
         private readonly RequestDelegate next;
         private readonly Ways ways;
         private readonly bool optional;
-        private readonly string realm;
-        private readonly StringValues challenge;
+        private readonly Challenges challenges;
         private readonly Counter known;
         private readonly Counter nobody;
         private readonly Counter refused;
@@ -76,15 +67,7 @@ internal sealed class AuthenticatingStage : ISharedStage
 
         public Door(RequestDelegate next, Ways ways, bool optional, string gate, MetricRegistry metrics)
         {
-            (this.next, this.ways, this.optional, realm) = (next, ways, optional, gate);
-            List<string> challenges = [];
-            if (ways.Bearers.Length > 0)
-            {
-                challenges.Add($"Bearer realm=\"{realm}\"");
-            }
-            // There is no registered scheme for keys; a 401 must name one all the same (RFC 9110 §11.6.1).
-            challenges.AddRange(ways.Keys.Select(k => $"ApiKey realm=\"{realm}\", {(k.Header is null ? $"query=\"{k.Query}\"" : $"header=\"{k.Header}\"")}"));
-            challenge = challenges.ToArray();
+            (this.next, this.ways, this.optional, challenges) = (next, ways, optional, new Challenges(ways, gate));
             Counter Outcome(string outcome) => metrics.Counter("postern_authentications_total", "Requests to routes that ask who is calling, by what came of it.", ("gate", gate), ("outcome", outcome));
             (known, nobody, refused, unavailable) = (Outcome("known"), Outcome("anonymous"), Outcome("refused"), Outcome("unavailable"));
         }
@@ -92,67 +75,23 @@ internal sealed class AuthenticatingStage : ISharedStage
         public Task InvokeAsync(HttpContext context)
         {
             var exchange = Exchange.Of(context);
-            var (way, field, credential) = ((ApiKeyWay?)null, (string?)null, default(Range));
-            if (ways.Bearers.Length > 0 && context.Request.Headers.Authorization is { Count: > 0 } authorization)
+            var presented = Presented.Read(ways, context.Request.Headers, exchange.Query);
+            if (presented.Failure != Failure.None)
             {
-                if (authorization.Count > 1)
-                {
-                    return SeveralAsync(context);
-                }
-                field = authorization[0] ?? "";
+                return RefuseAsync(context, presented.Failure, presented.Detail);
             }
-            if (field is not null && !Bearer(field, out credential))
+            if (!presented.IsThere)
             {
-                field = null;
+                return MissingAsync(context, exchange);
             }
-            if (field is not null)
-            {
-                var length = credential.End.Value - credential.Start.Value;
-                if (length is 0 or > Digest.MaxLength)
-                {
-                    return RefuseAsync(context, Failure.InvalidToken, length == 0 ? "The token is empty." : "The token is longer than 8 KB.");
-                }
-                exchange.CredentialField = "Authorization";
-            }
-            foreach (var keys in ways.Keys)
-            {
-                var given = keys.Header is not null ? context.Request.Headers[keys.Header] : QueryKey(exchange.Query, keys.Query!);
-                if (given.Count == 0)
-                {
-                    continue;
-                }
-                if (given.Count > 1 || field is not null)
-                {
-                    return SeveralAsync(context);
-                }
-                (way, field) = (keys, given[0] ?? "");
-                (credential, exchange.CredentialField, exchange.CredentialParameter) = (.., keys.Header, keys.Query);
-            }
-            if (field is null)
-            {
-                return MissingAsync(context);
-            }
-            var text = field.AsSpan()[credential];
-            if (text.Length is 0 or > Digest.MaxLength)
-            {
-                return RefuseAsync(context, Failure.InvalidKey, null);
-            }
-            var digest = Digest.Of(text);
-            return (way is not null ? way.Find(digest) : ways.Find(digest, text)) is { } consumer
-                ? EnterAsync(context, exchange, consumer) : JudgeAsync(context, exchange, way, text.ToString(), digest);
+            (exchange.CredentialField, exchange.CredentialParameter) = presented.Keys is { } keys ? (keys.Header, keys.Query) : ("Authorization", null);
+            var digest = Digest.Of(presented.Text);
+            return ways.Find(presented, digest) is { } consumer ? EnterAsync(context, exchange, consumer) : JudgeAsync(context, exchange, presented, digest);
         }
 
-        private async Task JudgeAsync(HttpContext context, Exchange exchange, Way? way, string credential, Digest digest)
+        private async Task JudgeAsync(HttpContext context, Exchange exchange, Presented presented, Digest digest)
         {
-            var detail = (string?)null;
-            if (way is null && credential.AsSpan().ContainsAnyExcept(TokenChars))
-            {
-                // A comma is what joins two fields on the way here, so these are two tokens.
-                await (credential.Contains(',') ? SeveralAsync(context) : RefuseAsync(context, Failure.InvalidToken, "The token has characters that no token has."));
-                return;
-            }
-            way ??= ways.ForBearer(credential, out detail);
-            var verdict = way is null ? Verdict.Refused(Failure.InvalidToken, detail) : await way.JudgeAsync(credential, digest, exchange.ClientAddress);
+            var verdict = await ways.JudgeAsync(presented, digest, exchange.ClientAddress);
             if (verdict.Consumer is { } consumer)
             {
                 await EnterAsync(context, exchange, consumer);
@@ -175,67 +114,21 @@ internal sealed class AuthenticatingStage : ISharedStage
             return next(context);
         }
 
-        private Task MissingAsync(HttpContext context)
+        private Task MissingAsync(HttpContext context, Exchange exchange)
         {
             if (optional)
             {
                 nobody.Add();
-                Exchange.Of(context).Challenge = challenge;
+                exchange.Challenge = challenges.Missing;
                 return next(context);
             }
-            refused.Add();
-            // RFC 6750 §3.1: no error code where no credential was sent.
-            return Answer.FailAsync(context, Failure.Unauthenticated, challenge: challenge);
+            return RefuseAsync(context, Failure.Unauthenticated, null);
         }
 
         private Task RefuseAsync(HttpContext context, Failure failure, string? detail, string? reason = null, int? retryAfter = null, string? scopes = null)
         {
             refused.Add();
-            var why = failure switch
-            {
-                Failure.InvalidToken => Error("invalid_token", detail),
-                Failure.Forbidden => Error("insufficient_scope", detail, scopes),
-                _ => challenge,
-            };
-            return Answer.FailAsync(context, failure, detail, reason, why, retryAfter);
-        }
-
-        /// <summary>RFC 6750 §3.1 invalid_request: two credentials are two opinions on who is calling.</summary>
-        private Task SeveralAsync(HttpContext context)
-        {
-            refused.Add();
-            return Answer.FailAsync(context, Failure.SeveralCredentials, challenge: Error("invalid_request", null));
-        }
-
-        private StringValues Error(string error, string? description, string? scopes = null) => ways.Bearers.Length == 0 ? challenge
-            : $"Bearer realm=\"{realm}\", error=\"{error}\"{(description is null ? "" : $", error_description=\"{description.Replace('"', '\'').Replace('\\', '/')}\"")}{(scopes is null ? "" : $", scope=\"{scopes}\"")}";
-
-        /// <summary>Where the token stands, which may be empty; false where another scheme is used.</summary>
-        private static bool Bearer(string authorization, out Range token)
-        {
-            // RFC 9110 §11.1: schemes are of any case, and one space or more follow. HTTP/2 brings spaces at the ends too.
-            var text = authorization.AsSpan().Trim(" \t");
-            var before = authorization.AsSpan().IndexOf(text);
-            var end = text.IndexOfAny(' ', '\t') is >= 0 and var space ? space : text.Length;
-            var start = end + text[end..].IndexOfAnyExcept(" ");
-            token = new Range(before + (end == text.Length ? end : start), before + text.Length);
-            return text[..end].Equals(Scheme, StringComparison.OrdinalIgnoreCase);
-        }
-
-        /// <summary>The values of that parameter, however it is encoded; no more than two. One in other letters is none, but beside it a second one: upstreams may not tell them apart.</summary>
-        private static StringValues QueryKey(string query, string name)
-        {
-            var (found, exact) = (StringValues.Empty, false);
-            foreach (var pair in new QueryStringEnumerable(query))
-            {
-                var parameter = pair.DecodeName().Span;
-                if (parameter.Equals(name, StringComparison.OrdinalIgnoreCase))
-                {
-                    exact |= parameter.SequenceEqual(name);
-                    found = found.Count > 1 ? found : StringValues.Concat(found, pair.DecodeValue().ToString());
-                }
-            }
-            return exact ? found : default;
+            return Answer.FailAsync(context, failure, detail, reason, challenges.Of(failure, detail, scopes), retryAfter);
         }
     }
 }

@@ -66,9 +66,13 @@ internal sealed class Ways
         return Told(listed, scope.Check, callers) && listed.Count == callers.Use.Count && listed.Count > 0 ? new Ways(listed.Select(l => l.Way)) : null;
     }
 
-    /// <summary>Who the token is known to stand for; null where its way has to judge it.</summary>
-    public Consumer? Find(in Digest digest, ReadOnlySpan<char> token)
+    /// <summary>Who the credential is known to stand for; null where its way has to judge it.</summary>
+    public Consumer? Find(in Presented presented, in Digest digest)
     {
+        if (presented.Keys is { } keys)
+        {
+            return keys.Find(digest);
+        }
         foreach (var way in issuers)
         {
             if (way.Find(digest) is { } known)
@@ -77,7 +81,19 @@ internal sealed class Ways
             }
         }
         // A route that lists no other way may have had an issuer's signed token introspected. Here it is the issuer's, and its rules hold.
-        return opaque?.Find(digest) is { } asked && (issuers.Length == 0 || !token.Contains('.') || ForBearer(token.ToString(), out _) == opaque) ? asked : null;
+        return opaque?.Find(digest) is { } asked && (issuers.Length == 0 || !presented.Text.Contains('.') || ForBearer(presented.Text.ToString(), out _) == opaque) ? asked : null;
+    }
+
+    /// <summary>Finds out who the credential stands for, by the one way that it is for.</summary>
+    public ValueTask<Verdict> JudgeAsync(in Presented presented, in Digest digest, string client)
+    {
+        if (presented.Fault() is { } fault)
+        {
+            return new(fault);
+        }
+        var (credential, detail) = (presented.Text.ToString(), (string?)null);
+        var way = (Way?)presented.Keys ?? ForBearer(credential, out detail);
+        return way is null ? new(Verdict.Refused(Failure.InvalidToken, detail)) : way.JudgeAsync(credential, digest, client);
     }
 
     /// <summary>The way whose tokens look like this one; null where none has such, and then why.</summary>

@@ -15,7 +15,7 @@ internal sealed class AuthorizingStage : IStage
     /// <inheritdoc/>
     public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
     {
-        if (scope.Options<RequireSection>().Require is not { } asked || !IsSound(asked))
+        if (scope.Options<RequireSection>().Require is not { } asked)
         {
             return next;
         }
@@ -30,22 +30,13 @@ internal sealed class AuthorizingStage : IStage
         return new Barrier(next, requirement, values, scope.Gate.Name, refused).InvokeAsync;
     }
 
-    /// <summary>Whether it could be read and says something; if not, that was told.</summary>
-    private static bool IsSound(RequireOptions asked)
-    {
-        var told = new Check();
-        asked.Validate(told);
-        foreach (var condition in asked.Claims?.Values ?? [])
-        {
-            condition.Validate(told);
-        }
-        return !told.Failed(null) && (asked.All is null || IsSound(asked.All)) && (asked.Any is null || IsSound(asked.Any));
-    }
-
     /// <summary>Whether a value came from a secret, so that it isn't shown.</summary>
-    private static bool Hides(RequireOptions asked) =>
-        asked.Claims?.Values.Any(c => c.Origin is { } at && (at.Secret || at.At("is").Secret || Enumerable.Range(0, c.Is?.Count ?? 0).Any(i => at.At($"is[{i}]").Secret))) is true
-        || (asked.All is { } all && Hides(all)) || (asked.Any is { } any && Hides(any));
+    private static bool Hides(RequireOptions asked) => Hides(asked.Claims) || Hides(asked.All) || Hides(asked.Any);
+
+    private static bool Hides(RequireGroup? group) => group is not null && (Hides(group.Claims) || group.Of?.Any(Hides) is true);
+
+    private static bool Hides(IReadOnlyDictionary<string, ClaimCondition>? claims) => claims?.Values.Any(c =>
+        c.Origin is { } at && (at.At("is").Secret || Enumerable.Range(0, c.Is?.Count ?? 0).Any(i => at.At($"is[{i}]").Secret))) is true;
 
     private static void Unasked(RouteScope scope)
     {

@@ -24,11 +24,11 @@ public sealed record RequireOptions : Options
     /// <summary>Claims by name, or by a path into nested objects such as <c>address.country</c>, and what they must be.</summary>
     public IReadOnlyDictionary<string, ClaimCondition>? Claims { get; init; }
 
-    /// <summary>All that is listed here must hold; of use within <c>any</c>.</summary>
-    public RequireOptions? All { get; init; }
+    /// <summary>All that is listed here must hold.</summary>
+    public RequireGroup? All { get; init; }
 
-    /// <summary>One of all that is listed here is enough: a scope, a role, a claim, or what stands under its <c>all</c>.</summary>
-    public RequireOptions? Any { get; init; }
+    /// <summary>One of all that is listed here is enough.</summary>
+    public RequireGroup? Any { get; init; }
 
     /// <inheritdoc/>
     public override void Validate(Check check)
@@ -37,29 +37,64 @@ public sealed record RequireOptions : Options
         {
             check.Error(this, "", "asks nothing of the caller; write scopes, roles, claims, all or any under it");
         }
-        for (var i = 0; i < Scopes?.Count; i++)
+        Names(this, check, Scopes, Roles, Claims);
+    }
+
+    internal static void Names(Options at, Check check, IReadOnlyList<string>? scopes, IReadOnlyList<string>? roles, IReadOnlyDictionary<string, ClaimCondition>? claims)
+    {
+        for (var i = 0; i < scopes?.Count; i++)
         {
             // RFC 6749 §3.3: a scope is printable ASCII without space, quote and backslash.
-            if (Scopes[i].Contains(' '))
+            if (scopes[i].Contains(' '))
             {
-                check.Error(this, $"scopes[{i}]", $"a scope has no spaces, got '{Scopes[i]}'; write [{string.Join(", ", Scopes[i].Split(' ', StringSplitOptions.RemoveEmptyEntries))}]");
+                check.Error(at, $"scopes[{i}]", $"a scope has no spaces, got '{scopes[i]}'; write [{string.Join(", ", scopes[i].Split(' ', StringSplitOptions.RemoveEmptyEntries))}]");
             }
-            else if (Scopes[i].Length == 0 || Scopes[i].Any(c => c is < '!' or > '~' or '"' or '\\'))
+            else if (scopes[i].Length == 0 || scopes[i].Any(c => c is < '!' or > '~' or '"' or '\\'))
             {
-                check.Error(this, $"scopes[{i}]", $"not a scope, got '{Scopes[i]}'; write one like orders.read");
+                check.Error(at, $"scopes[{i}]", $"not a scope, got '{scopes[i]}'; write one like orders.read");
             }
         }
-        for (var i = 0; i < Roles?.Count; i++)
+        for (var i = 0; i < roles?.Count; i++)
         {
-            if (Roles[i].Length == 0)
+            if (roles[i].Length == 0)
             {
-                check.Error(this, $"roles[{i}]", "not a role, got an empty text; write one like admin");
+                check.Error(at, $"roles[{i}]", "not a role, got an empty text; write one like admin");
             }
         }
-        if (Claims?.ContainsKey("") is true)
+        if (claims?.ContainsKey("") is true)
         {
-            check.Error(this, "claims", "a claim has a name, got an empty text; write one like org_id");
+            check.Error(at, "claims", "a claim has a name, got an empty text; write one like org_id");
         }
+    }
+}
+
+/// <summary>
+/// What is taken together under <c>all</c> or <c>any</c>: each scope, role and claim is one thing. In place of the mapping may stand a
+/// list of requirements, and then each of these is one thing: <c>any: [{ roles: staff }, { scopes: reports.read, claims: { org_id: acme } }]</c>.
+/// </summary>
+[Shorthand(nameof(Of))]
+public sealed record RequireGroup : Options
+{
+    /// <summary>Scopes, each one thing.</summary>
+    [OneOrMany] public IReadOnlyList<string>? Scopes { get; init; }
+
+    /// <summary>Roles, each one thing.</summary>
+    [OneOrMany] public IReadOnlyList<string>? Roles { get; init; }
+
+    /// <summary>Claims and what they must be, each one thing.</summary>
+    public IReadOnlyDictionary<string, ClaimCondition>? Claims { get; init; }
+
+    /// <summary>Requirements, each one thing: all that one says must hold.</summary>
+    public IReadOnlyList<RequireOptions>? Of { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Scopes is not { Count: > 0 } && Roles is not { Count: > 0 } && Claims is not { Count: > 0 } && Of is not { Count: > 0 })
+        {
+            check.Error(this, "", "asks nothing of the caller; write scopes, roles or claims under it, or a list of requirements");
+        }
+        RequireOptions.Names(this, check, Scopes, Roles, Claims);
     }
 }
 

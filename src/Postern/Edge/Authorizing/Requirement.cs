@@ -11,22 +11,27 @@ internal sealed class Requirement
     private readonly ClaimTest[] claims;
     private readonly Requirement[] groups;
 
-    public Requirement(RequireOptions options, bool any = false)
+    public Requirement(RequireOptions options) : this(any: false, options.Scopes, options.Roles, options.Claims)
     {
-        this.any = any;
-        scopes = [.. options.Scopes ?? []];
-        roles = [.. options.Roles ?? []];
-        claims = [.. (options.Claims ?? new Dictionary<string, ClaimCondition>()).Select(c => new ClaimTest(c.Key, c.Value))];
         List<Requirement> inner = [];
         if (options.All is { } all)
         {
-            inner.Add(new Requirement(all));
+            inner.Add(new Requirement(all, any: false));
         }
         if (options.Any is { } some)
         {
             inner.Add(new Requirement(some, any: true));
         }
         groups = [.. inner];
+    }
+
+    private Requirement(RequireGroup group, bool any) : this(any, group.Scopes, group.Roles, group.Claims) =>
+        groups = [.. (group.Of ?? []).Select(r => new Requirement(r))];
+
+    private Requirement(bool any, IReadOnlyList<string>? scopes, IReadOnlyList<string>? roles, IReadOnlyDictionary<string, ClaimCondition>? claims)
+    {
+        (this.any, this.scopes, this.roles, groups) = (any, [.. scopes ?? []], [.. roles ?? []], []);
+        this.claims = [.. (claims ?? new Dictionary<string, ClaimCondition>()).Select(c => new ClaimTest(c.Key, c.Value))];
     }
 
     /// <summary>Whether the caller has it.</summary>

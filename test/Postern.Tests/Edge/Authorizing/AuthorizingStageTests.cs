@@ -40,8 +40,10 @@ public sealed class AuthorizingStageTests
     [InlineData("{ any: { scopes: [nope], roles: [nope], claims: { plan: free, org_id: acme } } }")]
     [InlineData("{ all: { scopes: [orders.read], roles: [clerk] } }")]
     [InlineData("{ scopes: [orders.read], any: { roles: [nope, clerk] } }")]
-    [InlineData("{ any: { scopes: [nope], all: { scopes: [orders.read], roles: [clerk] } } }")]
-    [InlineData("{ any: { scopes: [nope], any: { roles: [clerk] } } }")]
+    [InlineData("{ any: [{ scopes: [nope] }, { scopes: [orders.read], roles: [clerk] }] }")]
+    [InlineData("{ any: { scopes: [nope], of: [{ roles: [clerk] }] } }")]
+    [InlineData("{ any: [{ any: { scopes: [nope, orders.read] } }] }")]
+    [InlineData("{ all: [{ any: { scopes: [nope, orders.read] } }, { any: { roles: [nope, clerk] } }] }")]
     public void A_caller_that_has_what_is_asked_goes_on(string require)
     {
         var (answer, went) = Ask(require, Caller());
@@ -68,8 +70,10 @@ public sealed class AuthorizingStageTests
     [InlineData("{ any: { scopes: [a], roles: [admin], claims: { plan: free } } }", "missing one of scope a, role admin, claim plan with a value accepted here.", "a")]
     [InlineData("{ scopes: [orders.read], any: { roles: [admin, owner] } }", "missing one of role admin, role owner.", null)]
     [InlineData("{ scopes: [a], roles: [admin], any: { roles: [owner, boss] } }", "missing scope a, role admin, one of role owner, role boss.", "a")]
-    [InlineData("{ any: { scopes: [a], all: { scopes: [orders.read, b], roles: [admin] } } }", "missing one of scope a, (scope b and role admin).", "a orders.read b")]
+    [InlineData("{ any: [{ scopes: [a] }, { scopes: [orders.read, b], roles: [admin] }] }", "missing one of scope a, (scope b and role admin).", "a orders.read b")]
     [InlineData("{ scopes: [orders.read], all: { scopes: [b] } }", "missing scope b.", "b")]
+    [InlineData("{ any: [{ scopes: [orders.read, b] }] }", "missing scope b.", "orders.read b")]
+    [InlineData("{ all: [{ any: { scopes: [orders.read, b] } }, { any: { roles: [boss, admin] } }, { scopes: c }] }", "missing one of role boss, role admin, scope c.", "c")]
     public void A_caller_that_lacks_something_gets_403_and_is_told_what(string require, string detail, string? scopes)
     {
         var (answer, went) = Ask(require, Caller(), "Bearer x");
@@ -114,7 +118,7 @@ public sealed class AuthorizingStageTests
     [Fact]
     public void What_is_asked_is_explained() => Assert.Equal(
         "scope a, scope b, role r, claim org_id, one of role x, (scope c and role d)",
-        Note("{ scopes: [a, b], roles: r, claims: { org_id: { exists: true } }, any: { roles: [x], all: { scopes: c, roles: d } } }"));
+        Note("{ scopes: [a, b], roles: r, claims: { org_id: { exists: true } }, any: [{ roles: [x] }, { scopes: c, roles: d }] }"));
 
     [Fact]
     public void A_routes_own_replaces_the_gates_whole_and_off_removes_it()
@@ -174,14 +178,14 @@ public sealed class AuthorizingStageTests
         var read = Load("{ scopes: a, roles: [r], claims: { org_id: acme, plan: [pro, free], email_verified: true } }", "[customers]", null).Config.Gates[0].Routes[0].Sections.Written<RequireSection>().Require!;
         Assert.Equal(ConfigText.Fingerprint(read), ConfigText.Fingerprint(written));
 
-        new RouteBuilder(route).Require(new RequireOptions { Any = new() { Scopes = ["x y"], All = new() } });
+        new RouteBuilder(route).Require(new RequireOptions { Any = new() { Scopes = ["x y"], Of = [new()] } });
         var config = new GatewayConfig();
         config.Gates.Add(new GateConfig("web"));
         config.Gates[0].Routes.Add(route);
         var check = new Check();
         Validation.Run(config, check);
         Assert.Equal(
-            ["require.any.scopes[0]: a scope has no spaces, got 'x y'; write [x, y]", "require.any.all: asks nothing of the caller; write scopes, roles, claims, all or any under it"],
+            ["require.any.scopes[0]: a scope has no spaces, got 'x y'; write [x, y]", "require.any.of[0]: asks nothing of the caller; write scopes, roles, claims, all or any under it"],
             check.Problems.Select(p => p.ToString()).Order(StringComparer.Ordinal).Reverse());
         new RouteBuilder(route).RequireOff();
         Assert.Contains("require", route.Sections.Off);
