@@ -43,8 +43,8 @@ public sealed class StatePool
     /// <summary>Why something that is in use can't do its work yet; null where all can.</summary>
     internal string? NotReady => live.Values.OfType<ILive>().Select(l => l.NotReady).FirstOrDefault(r => r is not null);
 
-    /// <summary>The new snapshot runs: what it brought begins its work, what it did not ask for is retired.</summary>
-    internal void Commit(TimeProvider time, ILogger logger)
+    /// <summary>The new snapshot is about to run: what it brings begins its work, so that no request finds it idle.</summary>
+    internal void Start(TimeProvider time, ILogger logger)
     {
         foreach (var (key, state) in next)
         {
@@ -53,6 +53,11 @@ public sealed class StatePool
                 begins.Start(time, logger);
             }
         }
+    }
+
+    /// <summary>The new snapshot runs: what it did not ask for is retired.</summary>
+    internal void Commit()
+    {
         foreach (var (key, state) in live)
         {
             if (!next.ContainsKey(key))

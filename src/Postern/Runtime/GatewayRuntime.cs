@@ -60,7 +60,8 @@ internal sealed partial class GatewayRuntime : IDisposable
             return (null, problems);
         }
         var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time, parts) { Metrics = MetricRegistry.Of(state) };
-        state.Commit(time, logger);
+        state.Start(time, logger);
+        state.Commit();
         ProcessMetrics.Register(runtime.Metrics);
         runtime.Report();
         return (runtime, problems);
@@ -125,8 +126,9 @@ internal sealed partial class GatewayRuntime : IDisposable
                 LogKept(logger, Environment.NewLine + string.Join(Environment.NewLine, errors));
                 return problems;
             }
+            State.Start(time, logger);
             snapshot = compiled;
-            State.Commit(time, logger);
+            State.Commit();
             Report();
             LogReloaded(logger, string.Join(", ", compiled.Gates.Select(g => $"{g.Config.Name} v{g.Version}")));
             Tell(problems, compiled);
@@ -140,7 +142,7 @@ internal sealed partial class GatewayRuntime : IDisposable
         lock (reloading)
         {
             // Nothing is asked for any more, so everything is retired.
-            State.Commit(time, logger);
+            State.Commit();
         }
     }
 

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
-using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 

@@ -70,7 +70,8 @@ internal sealed class Entrance : IAsyncDisposable
         var entry = new Entry();
         var chain = new AuthenticatingStage().Compile(scope, entry.PassAsync);
         Assert.Empty(scope.Check.Problems);
-        route.State.Commit(TimeProvider.System, NullLogger.Instance);
+        route.State.Start(TimeProvider.System, NullLogger.Instance);
+        route.State.Commit();
         return entry.Of(chain, string.Join('\n', scope.Notes.Select(n => $"{n.Stage}: {n.What(new DefaultHttpContext())}")));
     }
 

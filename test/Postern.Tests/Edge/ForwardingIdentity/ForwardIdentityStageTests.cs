@@ -209,7 +209,8 @@ public sealed class ForwardIdentityStageTests
         at.Config.Root.Set<ForwardIdentitySection>(o => o with { ForwardIdentity = options });
         var chain = new ForwardIdentityStage().Compile(Scope(callers), _ => Task.CompletedTask);
         _ = MetricRegistry.Of(at.State);
-        at.State.Commit(time, NullLogger.Instance);
+        at.State.Start(time, NullLogger.Instance);
+        at.State.Commit();
         return chain;
     }
 

@@ -170,7 +170,8 @@ public sealed class TokenMintTests
     {
         var mint = TokenMint.Of(at.Scope(), options);
         _ = MetricRegistry.Of(at.State);
-        at.State.Commit(time, NullLogger.Instance);
+        at.State.Start(time, NullLogger.Instance);
+        at.State.Commit();
         return mint;
     }
 

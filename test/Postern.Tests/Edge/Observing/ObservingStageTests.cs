@@ -182,7 +182,8 @@ public sealed class ObservingStageTests
             return Task.CompletedTask;
         });
         Assert.Contains("http_server_active_requests{postern_gate=\"web\"} 1\n", during);
-        route.State.Commit(TimeProvider.System, NullLogger.Instance);
+        route.State.Start(TimeProvider.System, NullLogger.Instance);
+        route.State.Commit();
         await Run(_ => Task.CompletedTask);
         Assert.Contains("http_route=\"/web/things/{id}\"} 2\n", Metrics());
     }

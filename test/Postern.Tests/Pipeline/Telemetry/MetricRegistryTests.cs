@@ -26,7 +26,8 @@ public sealed class MetricRegistryTests
     {
         var state = new StatePool();
         MetricRegistry.Of(state).Counter("a_total", "A.").Add();
-        state.Commit(TimeProvider.System, NullLogger.Instance);
+        state.Start(TimeProvider.System, NullLogger.Instance);
+        state.Commit();
         Assert.Equal(1, MetricRegistry.Of(state).Counter("a_total", "A.").Value);
     }
 

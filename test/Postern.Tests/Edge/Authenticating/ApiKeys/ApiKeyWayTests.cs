@@ -93,7 +93,8 @@ public sealed class ApiKeyWayTests
     {
         var (state, file) = (new StatePool(), new KeyFileOptions { Keys = [KeyOptions.For("acme", "k")] });
         var (one, other) = (ApiKeyWay.Of(state, "one", new ApiKeyOptions { Header = "X-A", Keys = file }), ApiKeyWay.Of(state, "other", new ApiKeyOptions { Query = "a", Keys = file }));
-        state.Commit(time, NullLogger.Instance);
+        state.Start(time, NullLogger.Instance);
+        state.Commit();
         Assert.Equal(("one", "other"), (one.Find(Digest.Of("k"))!.Way, other.Find(Digest.Of("k"))!.Way));
     }
 
@@ -102,12 +103,14 @@ public sealed class ApiKeyWayTests
     {
         var state = new StatePool();
         var way = Of(state, KeyOptions.For("acme", "k"));
-        state.Commit(time, NullLogger.Instance);
+        state.Start(time, NullLogger.Instance);
+        state.Commit();
         Assert.Same(way, Of(state, KeyOptions.For("acme", "other")));
         state.Abandon();
         Assert.NotNull(way.Find(Digest.Of("k")));
         Assert.Same(way, Of(state, KeyOptions.For("acme", "other")));
-        state.Commit(time, NullLogger.Instance);
+        state.Start(time, NullLogger.Instance);
+        state.Commit();
         Assert.Null(way.Find(Digest.Of("k")));
         Assert.NotNull(way.Find(Digest.Of("other")));
     }
