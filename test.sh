@@ -6,7 +6,7 @@ cd "$(dirname "$0")" || exit 1
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
 
 # command:package, as Debian calls them
-servers=(nginx:nginx haproxy:haproxy caddy:caddy redis-server:redis-server wrk:wrk h2load:nghttp2-client curl:curl)
+servers=(nginx:nginx haproxy:haproxy caddy:caddy redis-server:redis-server wrk:wrk h2load:nghttp2-client curl:curl node:nodejs npm:npm)
 
 missing_packages() {
   local pair
@@ -45,12 +45,24 @@ install_servers() {
   done
 }
 
+# Packages of test/node, exactly as its lock file has them: other implementations that some tests compare with.
+install_node_packages() {
+  [ test/node/node_modules/.package-lock.json -nt test/node/package-lock.json ] && return
+  if ! command -v npm >/dev/null; then
+    echo "test.sh: npm is not installed; tests that need packages of test/node skip"
+    return
+  fi
+  npm ci --prefix test/node --ignore-scripts --no-audit --no-fund >/dev/null 2>&1 ||
+    echo "test.sh: npm ci failed in test/node; tests that need its packages skip"
+}
+
 # The sum of an attribute over the <Counters> of all result files.
 count() {
   cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n' | awk '{ n += $1 } END { print n + 0 }'
 }
 
 install_servers
+install_node_packages
 
 if ! dotnet build Postern.slnx -c Release -warnaserror -v quiet -clp:Summary; then
   echo "test.sh: the build failed"

@@ -1,18 +1,20 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
+      --identity   no other gateways: what it costs Postern to know a caller (measured with Postern in any case)
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
     Exit: 0 done, 1 a request failed or a server did, 2 wrong usage, 3 nginx (the backend), wrk or h2load is not installed.
     """;
 
-var (plan, root, only, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, (string?)null, (string?)null);
+var (plan, root, only, identity, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, false, (string?)null, (string?)null);
 for (var i = 0; i < args.Length; i++)
 {
     switch (args[i])
@@ -25,6 +27,9 @@ for (var i = 0; i < args.Length; i++)
             break;
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
+            break;
+        case "--identity":
+            identity = true;
             break;
         case "--out" when i + 1 < args.Length:
             file = Path.GetFullPath(args[++i]);
@@ -44,6 +49,7 @@ if (new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is null).ToArray
     return 3;
 }
 
+only = identity ? ["postern"] : only;
 if (only?.Except(Contestant.All("").Select(c => c.Name)).FirstOrDefault() is { } unknown)
 {
     Console.Error.WriteLine($"bench: no gateway '{unknown}'; one of {string.Join(", ", Contestant.All("").Select(c => c.Name))}");
@@ -65,20 +71,33 @@ try
         Console.Error.WriteLine("bench: publishing Postern");
         await Shell.RunAsync("dotnet", "publish", Path.Combine(root, "src", "Postern.Server"), "-c", "Release", "-o", published, "-v", "quiet", "--nologo");
     }
-    await using var run = new Run(plan, place);
-    await run.MeasureAsync([.. asked.Where(c => c.Installed)], stopping.Token);
-    var report = await Report.WriteAsync(run, asked, plan);
+    var report = new StringBuilder();
+    var errors = new List<string>();
+    await Report.MachineAsync(report, asked, plan);
+    if (!identity)
+    {
+        await using var run = new Run(plan, place);
+        await run.MeasureAsync([.. asked.Where(c => c.Installed)], stopping.Token);
+        Report.Write(report, run, asked);
+        errors.AddRange(Report.Errors(run));
+    }
+    if (asked.Any(c => c.Name == "postern"))
+    {
+        var knowing = new IdentityRun(plan, place, published);
+        await knowing.MeasureAsync(stopping.Token);
+        report.Append(knowing.Report());
+        errors.AddRange(knowing.Errors());
+    }
     Console.WriteLine(report);
     if (file is not null)
     {
-        await File.WriteAllTextAsync(file, report);
+        await File.WriteAllTextAsync(file, report.ToString());
     }
-    var errors = Report.Errors(run).ToArray();
     foreach (var error in errors)
     {
         Console.Error.WriteLine($"bench: failed requests: {error}");
     }
-    return errors.Length == 0 ? 0 : Fail();
+    return errors.Count == 0 ? 0 : Fail();
 }
 catch (BenchException e) when (!stopping.IsCancellationRequested)
 {

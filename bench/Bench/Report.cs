@@ -9,16 +9,13 @@ internal static class Report
 {
     private const string Yardstick = "nginx";
 
-    public static async Task<string> WriteAsync(Run run, IReadOnlyList<Contestant> asked, Plan plan)
+    public static void Write(StringBuilder text, Run run, IReadOnlyList<Contestant> asked)
     {
-        var text = new StringBuilder();
-        await MachineAsync(text, asked, plan);
         foreach (var workload in Workload.All)
         {
             Table(text, run, asked, workload);
         }
         Standing(text, run, asked);
-        return text.ToString();
     }
 
     /// <summary>What went wrong in any round, one line each.</summary>
@@ -28,7 +25,8 @@ internal static class Report
         where round.Seen.Errors is not null
         select $"{entry.Key.Gateway}, {entry.Key.Workload.Title}: {round.Seen.Errors}";
 
-    private static async Task MachineAsync(StringBuilder text, IReadOnlyList<Contestant> asked, Plan plan)
+    /// <summary>What it was measured on, how long and how often.</summary>
+    public static async Task MachineAsync(StringBuilder text, IReadOnlyList<Contestant> asked, Plan plan)
     {
         var processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown processor";
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30);
@@ -59,7 +57,7 @@ internal static class Report
             var (p50, p99) = (Median(rounds, r => r.Seen.P50), Median(rounds, r => r.Seen.P99));
             var isDirect = name == Run.Direct;
             var added = workload.Rate == 0 ? "" : isDirect ? " | |" : $" {Time(p50 - Median(direct, r => r.Seen.P50))} | {Time(p99 - Median(direct, r => r.Seen.P99))} |";
-            var cost = isDirect ? " | |" : $" {Median(rounds, Cost):0.0} | {Ratio(run, workload, rounds)} |";
+            var cost = isDirect ? " | |" : $" {Median(rounds, r => r.Cost):0.0} | {Ratio(run, workload, rounds)} |";
             Line(text, $"| {name} | {Median(rounds, r => r.Seen.RequestsPerSecond):#,0} |{cost} {Time(p50)} | {Time(p99)} |{added} {(isDirect ? "" : Megabytes(Median(rounds, r => r.ResidentBytes)))} |");
         }
     }
@@ -76,20 +74,18 @@ internal static class Report
         }
     }
 
-    private static double Cost(Round round) => round.CpuMicroseconds / Math.Max(1, round.Seen.Requests);
-
     /// <summary>The median of the ratios, each between neighbours in time.</summary>
     private static string Ratio(Run run, Workload workload, List<Round> rounds) => run.Rounds.TryGetValue((Yardstick, workload), out var others)
-        ? Median([.. rounds.Zip(others)], pair => Cost(pair.First) / Cost(pair.Second)).ToString("0.00", CultureInfo.InvariantCulture)
+        ? Median([.. rounds.Zip(others)], pair => pair.First.Cost / pair.Second.Cost).ToString("0.00", CultureInfo.InvariantCulture)
         : "";
 
-    private static double Median<T>(IReadOnlyList<T> rounds, Func<T, double> value)
+    public static double Median<T>(IReadOnlyList<T> rounds, Func<T, double> value)
     {
         double[] sorted = [.. rounds.Select(value).Order()];
         return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
-    private static string Time(double microseconds) =>
+    public static string Time(double microseconds) =>
         Math.Abs(microseconds) < 1000 ? Text($"{microseconds:0} µs") : Text($"{microseconds / 1000:0.00} ms");
 
     private static string Megabytes(double bytes) => Text($"{bytes / (1 << 20):0} MB");

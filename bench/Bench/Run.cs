@@ -1,8 +1,5 @@
 namespace Bench;
 
-/// <summary>One round of one workload on one gateway.</summary>
-internal sealed record Round(Seen Seen, double CpuMicroseconds, long ResidentBytes);
-
 /// <summary>How long, how often, and on whom.</summary>
 internal sealed record Plan(double Seconds, int Rounds, double WarmUp, int Starts)
 {
@@ -54,7 +51,7 @@ internal sealed class Run(Plan plan, Place place) : IAsyncDisposable
                     {
                         Rounds[(name, workload)] = rounds = [];
                     }
-                    rounds.Add(await MeasureAsync(server, workload));
+                    rounds.Add(await Round.MeasureAsync(server, workload, plan.Seconds, place));
                 }
             }
         }
@@ -89,18 +86,5 @@ internal sealed class Run(Plan plan, Place place) : IAsyncDisposable
         var server = await contestant.StartAsync(place, backend);
         servers.Add(server);
         return server;
-    }
-
-    private async Task<Round> MeasureAsync(RunningServer server, Workload workload)
-    {
-        var before = server.CpuMicroseconds();
-        var seeing = workload.RunAsync(server.Port, plan.Seconds, place);
-        var resident = server.ResidentBytes();
-        while (await Task.WhenAny(seeing, Task.Delay(250)) != seeing)
-        {
-            resident = Math.Max(resident, server.ResidentBytes());
-        }
-        var seen = await seeing;
-        return new Round(seen, server.CpuMicroseconds() - before, resident);
     }
 }

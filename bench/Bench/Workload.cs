@@ -21,6 +21,31 @@ internal sealed partial record Workload(string Title, string Path, int Connectio
         new("170 bytes of JSON, 4,000 requests a second", "/", 8, Rate: 4000),
     ];
 
+    /// <summary>Fields sent beside the usual ones, each <c>Name: value</c>.</summary>
+    public string[] Headers { get; init; } = [];
+
+    /// <summary>A script for wrk, which makes each request; none: all are alike.</summary>
+    public string? Script { get; init; }
+
+    /// <summary>The status of every answer.</summary>
+    public int Status { get; init; } = 200;
+
+    /// <summary>Asks once, because wrk counts answers without 2xx and doesn't say which. Where a script makes the requests, one carries <paramref name="bearer"/>.</summary>
+    public async Task ExpectAsync(int port, string bearer)
+    {
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}{Path}");
+        foreach (var header in Script is null ? Headers : [$"Authorization: Bearer {bearer}"])
+        {
+            request.Headers.TryAddWithoutValidation(header.Split(':')[0], header.Split(':')[1].Trim());
+        }
+        using var answer = await client.SendAsync(request);
+        if ((int)answer.StatusCode != Status)
+        {
+            throw new BenchException($"{Title}: {Status} expected, got {(int)answer.StatusCode}:\n{await answer.Content.ReadAsStringAsync()}");
+        }
+    }
+
     public Task<Seen> RunAsync(int port, double seconds, Place place) =>
         Rate == 0 ? WrkAsync($"http://127.0.0.1:{port}{Path}", seconds) : H2LoadAsync($"http://127.0.0.1:{port}{Path}", seconds, place);
 
@@ -28,14 +53,19 @@ internal sealed partial record Workload(string Title, string Path, int Connectio
     private async Task<Seen> WrkAsync(string url, double seconds)
     {
         var threads = Math.Max(1, Environment.ProcessorCount / 4);
-        var text = await Shell.RunAsync("wrk", $"-t{threads}", $"-c{Connections}", $"-d{Math.Ceiling(seconds)}s", "--latency", "--timeout", "5s",
-            "-H", "User-Agent: bench", "-H", "Accept: application/json", "-H", "Accept-Encoding: gzip", url);
+        var text = await Shell.RunAsync(["wrk", $"-t{threads}", $"-c{Connections}", $"-d{Math.Ceiling(seconds)}s", "--latency", "--timeout", "5s",
+            "-H", "User-Agent: bench", "-H", "Accept: application/json", "-H", "Accept-Encoding: gzip",
+            .. Headers.SelectMany(h => new[] { "-H", h }), .. Script is null ? Array.Empty<string>() : ["-s", Script], url]);
         var total = WrkTotal().Match(text);
         if (!total.Success)
         {
             throw new BenchException($"wrk said nothing of its requests:\n{text}");
         }
         var errors = WrkErrors().Matches(text).Select(m => m.Value.Trim());
+        if (Status >= 400)
+        {
+            errors = errors.Contains($"Non-2xx or 3xx responses: {total.Groups[1].Value}") ? errors.Where(e => !e.StartsWith("Non-2xx", StringComparison.Ordinal)) : errors.Append("some were not refused");
+        }
         return new Seen(long.Parse(total.Groups[1].Value, CultureInfo.InvariantCulture), Number(WrkRate().Match(text)),
             Microseconds(WrkP50().Match(text)), Microseconds(WrkP99().Match(text)), string.Join("; ", errors) is { Length: > 0 } said ? said : null);
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
@@ -21,6 +22,13 @@ internal static class Answers
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
         return response.Body.WriteAsync(body).AsTask();
+    }
+
+    /// <summary>Sends what no cache may keep.</summary>
+    public static Task SendAsync(this HttpResponse response, int status, JsonObject value)
+    {
+        response.Headers.CacheControl = "no-store";
+        return response.SendAsync(status, value, ShopJson.Plain.JsonObject);
     }
 
     public static Task SendErrorAsync(this HttpResponse response, int status, string error, string message) =>
@@ -44,6 +52,7 @@ internal sealed record ErrorBody(string Error, string Message);
 
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(Health))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(Product))]
 [JsonSerializable(typeof(ProductPage))]
 [JsonSerializable(typeof(ProductV2))]

@@ -3,31 +3,36 @@ using Microsoft.AspNetCore.Builder;
 namespace Shop;
 
 /// <summary>
-/// The shop's services, running. Each destination is an HTTP server of its own on its own loopback port; products v1
-/// has two of them. Their answers depend on nothing but the request (and the orders placed before it).
+/// The shop's services and its authorization server, running. Each is an HTTP server of its own on its own loopback port;
+/// products v1 has two of them. Their answers depend on nothing but the request (and the orders placed before it).
 /// </summary>
 public sealed class ShopServices : IAsyncDisposable
 {
     /// <summary>Every destination: the upstream it belongs to, the port that <c>postern.yaml</c> names, what it answers.</summary>
-    private static readonly (string Upstream, int Port, Func<Action<WebApplication>> Routes)[] Destinations =
+    private static readonly (string Upstream, int Port, Func<GatewayTokens, Action<WebApplication>> Routes)[] Destinations =
     [
-        ("products", 5001, () => Products.MapV1),
-        ("products", 5011, () => Products.MapV1),
-        ("products-v2", 5021, () => Products.MapV2),
-        ("users", 5002, () => Users.Map),
-        ("orders", 5003, () => new Orders().Map),
-        ("notifications", 5004, () => Notifications.Map),
-        ("documents", 5005, () => Documents.Map),
-        ("inventory", 5006, () => Inventory.Map),
-        ("prices", 5007, () => Prices.Map),
-        ("reviews", 5008, () => Reviews.Map),
+        ("products", 5001, _ => Products.MapV1),
+        ("products", 5011, _ => Products.MapV1),
+        ("products-v2", 5021, _ => Products.MapV2),
+        ("users", 5002, tokens => new Users(tokens).Map),
+        ("orders", 5003, _ => new Orders().Map),
+        ("notifications", 5004, _ => Notifications.Map),
+        ("documents", 5005, _ => Documents.Map),
+        ("inventory", 5006, _ => Inventory.Map),
+        ("prices", 5007, _ => Prices.Map),
+        ("reviews", 5008, _ => Reviews.Map),
     ];
 
-    private readonly Service[] services;
+    private const int AuthorizationPort = 5009;
 
-    private ShopServices(Service[] services)
+    private readonly Service[] services;
+    private readonly GatewayTokens tokens;
+
+    private ShopServices(Service[] services, Service authorization, GatewayTokens tokens)
     {
-        this.services = services;
+        this.tokens = tokens;
+        this.services = [.. services, authorization];
+        AuthorizationUrl = authorization.Url;
         Urls = services.GroupBy(s => s.Upstream).ToDictionary(g => g.Key, g => (IReadOnlyList<string>)[.. g.Select(s => s.Url)]);
     }
 
@@ -38,6 +43,19 @@ public sealed class ShopServices : IAsyncDisposable
     public static IReadOnlyDictionary<string, IReadOnlyList<string>> PreferredUrls { get; } =
         Destinations.GroupBy(d => d.Upstream).ToDictionary(g => g.Key, g => (IReadOnlyList<string>)[.. g.Select(d => $"http://127.0.0.1:{d.Port}")]);
 
+    /// <summary>The authorization server's URL, as <c>postern.yaml</c> names it.</summary>
+    public static string PreferredAuthorizationUrl => $"http://127.0.0.1:{AuthorizationPort}";
+
+    /// <summary>Where the authorization server runs now. It is no upstream: no gate leads to it.</summary>
+    public string AuthorizationUrl { get; }
+
+    /// <summary>The URL of the gateway in front, whose keys verify what it says of callers; null where there is none.</summary>
+    public string? Gateway
+    {
+        get => tokens.Gateway;
+        set => tokens.Gateway = value;
+    }
+
     /// <summary>Where each upstream runs now, by the name it has in <c>postern.yaml</c>.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Urls { get; }
 
@@ -45,16 +63,22 @@ public sealed class ShopServices : IAsyncDisposable
     /// names, and on a free one where such a port is taken.</summary>
     public static async Task<ShopServices> StartAsync(bool preferredPorts = false, CancellationToken cancellationToken = default)
     {
+        var tokens = new GatewayTokens(TimeProvider.System);
         var numbers = new Dictionary<string, int>();
         var starting = new List<Task<Service>>();
         foreach (var (upstream, port, routes) in Destinations)
         {
             var number = numbers[upstream] = numbers.GetValueOrDefault(upstream) + 1;
-            starting.Add(Service.StartAsync(upstream, $"{upstream}-{number}", preferredPorts ? port : 0, routes(), cancellationToken));
+            starting.Add(Service.StartAsync(upstream, $"{upstream}-{number}", preferredPorts ? port : 0, routes(tokens), cancellationToken));
         }
+        var authorization = new AuthorizationServer(TimeProvider.System);
+        var authorizing = Service.StartAsync("auth", "auth-1", preferredPorts ? AuthorizationPort : 0, authorization.Map, cancellationToken);
+        starting.Add(authorizing);
         try
         {
-            return new ShopServices(await Task.WhenAll(starting));
+            await Task.WhenAll(starting);
+            authorization.Issuer = authorizing.Result.Url;
+            return new ShopServices([.. starting.SkipLast(1).Select(s => s.Result)], authorizing.Result, tokens);
         }
         catch
         {
@@ -62,6 +86,7 @@ public sealed class ShopServices : IAsyncDisposable
             {
                 await started.Result.DisposeAsync();
             }
+            tokens.Dispose();
             throw;
         }
     }
@@ -72,5 +97,9 @@ public sealed class ShopServices : IAsyncDisposable
         ?? throw new ArgumentException($"no destination '{destination}'; one of {string.Join(", ", services.Select(s => s.Name))}", nameof(destination));
 
     /// <summary>Stops all of them; open streams and WebSockets are cut.</summary>
-    public async ValueTask DisposeAsync() => await Task.WhenAll(services.Select(s => s.DisposeAsync().AsTask()));
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(services.Select(s => s.DisposeAsync().AsTask()));
+        tokens.Dispose();
+    }
 }

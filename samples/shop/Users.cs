@@ -1,9 +1,11 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 
 namespace Shop;
 
-/// <summary>Who buys. The profile is always that of the first user: nobody signs in yet.</summary>
-internal static class Users
+/// <summary>Who buys. The profile is that of the caller, whom the gateway names.</summary>
+internal sealed class Users(GatewayTokens tokens)
 {
     public static readonly User[] All =
     [
@@ -14,11 +16,28 @@ internal static class Users
         Of("usr_e72b8", "Paul", "Becker", "Keeps the books, and most of the mugs.", "2024-09-21"),
     ];
 
-    public static void Map(WebApplication app)
+    public void Map(WebApplication app)
     {
-        app.MapMethods("/api/profile", Answers.Read, context => context.Response.SendAsync(200, All[0], ShopJson.Plain.User));
+        app.MapMethods("/api/profile", Answers.Read, context => Caller.IdOf(context) is { } id
+            ? context.Response.SendFoundAsync(Array.Find(All, u => u.Id == id), ShopJson.Plain.User, $"profile of {id}")
+            : Caller.RefuseAsync(context));
+        app.MapMethods("/api/caller", Answers.Read, CallerAsync);
         app.MapMethods("/users/{id}", Answers.Read, context =>
             context.Response.SendFoundAsync(Array.Find(All, u => u.Id == context.Parameter("id")), ShopJson.Plain.User, $"user {context.Parameter("id")}"));
+    }
+
+    /// <summary>What this service was told of the caller, and whether it holds: fields are believed, a token is verified.</summary>
+    private async Task CallerAsync(HttpContext context)
+    {
+        var token = context.Request.Headers["X-Postern-Identity"].ToString();
+        var claims = token.Length == 0 ? null : await tokens.VerifyAsync(token, context.RequestAborted);
+        await context.Response.SendAsync(200, new JsonObject
+        {
+            ["userId"] = Caller.IdOf(context),
+            ["roles"] = Caller.RolesOf(context),
+            ["token"] = token.Length == 0 ? "none" : claims is null ? "not valid" : "verified",
+            ["claims"] = claims,
+        });
     }
 
     private static User Of(string id, string first, string last, string bio, string joined)

@@ -19,14 +19,17 @@ internal static class CommandLine
             CheckCommand.Create(),
             ExplainCommand.Create(),
             SchemaCommand.Create(),
+            KeysCommand.Create(TimeProvider.System),
             DemoCommand.Create(error, TimeProvider.System),
+            TokenCommand.Create(output, error),
         };
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            if (parsed.CommandResult.Command == root && args is [var typed, ..] && !typed.StartsWith('-'))
+            var command = parsed.CommandResult.Command;
+            if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var typed, ..] && !typed.StartsWith('-'))
             {
-                var commands = root.Subcommands.Select(c => c.Name).ToList();
+                var commands = command.Subcommands.Select(c => c.Name).ToList();
                 await error.WriteLineAsync($"No command '{typed}'{Nearest.Hint(typed, commands)} (there are {string.Join(", ", commands)})");
             }
             else
@@ -36,8 +39,8 @@ internal static class CommandLine
                     await error.WriteLineAsync(message);
                 }
             }
-            var name = parsed.CommandResult.Command == root ? "postern" : $"postern {parsed.CommandResult.Command.Name}";
-            await error.WriteLineAsync($"'{name} --help' says what can be written.");
+            var path = command == root ? "" : string.Concat(command.Parents.Where(p => p != root).Select(p => " " + p.Name)) + " " + command.Name;
+            await error.WriteLineAsync($"'postern{path} --help' says what can be written.");
             return 2;
         }
         return await parsed.InvokeAsync(new InvocationConfiguration

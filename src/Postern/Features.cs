@@ -2,6 +2,8 @@ using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
 using Postern.Config;
 using Postern.Edge.Authenticating;
+using Postern.Edge.Authorizing;
+using Postern.Edge.ForwardingIdentity;
 using Postern.Edge.Guarding;
 using Postern.Edge.Observing;
 using Postern.Pipeline;
@@ -22,9 +24,11 @@ internal static class Features
     /// <summary>Steps of the edge chain, outermost first. The first also stands around refusals that no route answers.</summary>
     public static readonly EdgeFeature[] Edge =
     [
-        new("observe", new ObservingStage(), Root: typeof(TelemetrySection)), // outermost: whatever happens inside is seen
-        new("guard", new GuardStage(), typeof(GuardOptions)),                 // refuses before anything is spent on the request
-        new("authenticate", null, typeof(IdentityOptions)),                   // so far anyone may call; the key can say so
+        new("observe", new ObservingStage(), Root: typeof(TelemetrySection)) { Everywhere = true }, // outermost: whatever happens inside is seen
+        new("guard", new GuardStage(), typeof(GuardOptions)) { Everywhere = true },               // refuses before anything is spent on the request
+        new("identity", new AuthenticatingStage(), typeof(IdentityOptions), typeof(IdentitySection)), // who is calling, before all that asks
+        new("require", new AuthorizingStage(), typeof(RequireSection)),       // what a known caller may do; refused before it uses anything up
+        new("tell", new ForwardIdentityStage(), Root: typeof(ForwardIdentitySection)), // behind all that may refuse the caller
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
     ];
 
@@ -33,6 +37,12 @@ internal static class Features
     [
         new("to", new ProxyBackend(), typeof(ProxyOptions)),
         new("respond", new RespondBackend(), typeof(RespondSection)),
+    ];
+
+    /// <summary>Paths that the gateway answers itself on each listener, before any gate, where the configuration asks for it.</summary>
+    public static readonly EndpointFeature[] Endpoints =
+    [
+        new("/.well-known/jwks.json", new KeySetBackend()),                   // who verifies the gateway's tokens
     ];
 
     /// <summary>Steps of the upstream chain, outermost first.</summary>
@@ -50,7 +60,13 @@ internal static class Features
         Upstream: [.. Upstream.Reverse().Select(f => f.Options).OfType<Type>()],
         Route: [.. Backends.Select(f => f.Options), .. Edge.Select(f => f.Options).OfType<Type>()]);
 
-    public sealed record EdgeFeature(string Name, IStage? Stage, Type? Options = null, Type? Root = null);
+    public sealed record EdgeFeature(string Name, IStage? Stage, Type? Options = null, Type? Root = null)
+    {
+        /// <summary>Whether it stands around the gateway's own endpoints too.</summary>
+        public bool Everywhere { get; init; }
+    }
+
+    public sealed record EndpointFeature(string Path, IBackend Backend);
 
     public sealed record BackendFeature(string Key, IBackend Backend, Type Options)
     {

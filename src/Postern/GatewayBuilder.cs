@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using Postern.Config;
+using Postern.Config.Yaml;
+using Postern.Edge.Authenticating.ApiKeys;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
 using Postern.Upstreams.Forwarding;
@@ -12,10 +14,12 @@ namespace Postern;
 /// </summary>
 public sealed class GatewayBuilder
 {
-    internal GatewayBuilder(GatewayConfig config) => Config = config;
+    private readonly LoadedConfig loaded;
+
+    internal GatewayBuilder(LoadedConfig loaded) => this.loaded = loaded;
 
     /// <summary>The records built so far.</summary>
-    public GatewayConfig Config { get; }
+    public GatewayConfig Config => loaded.Config;
 
     /// <summary>Changes keys of the root, such as <c>trustedProxies</c>.</summary>
     public GatewayBuilder Root<T>(Func<T, T> change) where T : Options, new()
@@ -23,6 +27,23 @@ public sealed class GatewayBuilder
         Config.Root.Set(change);
         return this;
     }
+
+    /// <summary>The text of a file, such as a public key in PEM. It is watched: a change of it is a change of the configuration.</summary>
+    /// <param name="path">The file; a relative path begins at the process' working directory.</param>
+    /// <param name="file">Where an error is reported; filled in by the compiler.</param>
+    /// <param name="line">The same.</param>
+    public FileText TextFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        ConfigFile.Text(loaded, path, Place.Of(file, line, ""));
+
+    /// <summary>A file of API keys, as <c>postern keys</c> writes it. Its mistakes are told with all others, and it is watched.</summary>
+    /// <param name="path">The file; a relative path begins at the process' working directory.</param>
+    /// <param name="file">Where an error is reported; filled in by the compiler.</param>
+    /// <param name="line">The same.</param>
+    public KeyFileOptions KeyFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        KeyFile(path, Place.Of(file, line, "")) ?? new KeyFileOptions();
+
+    /// <summary>The same, named at a place; null where it can't be read, and then that was told.</summary>
+    internal KeyFileOptions? KeyFile(string path, Origin at) => ConfigFile.Record<KeyFileOptions>(loaded, path, at, Features.Grammar, ApiKeyOptions.MakeFile);
 
     /// <summary>Addresses and networks whose <c>X-Forwarded-*</c> are believed.</summary>
     public GatewayBuilder TrustedProxies(params string[] networks) => Root<GatewayOptions>(o => o with { TrustedProxies = networks });

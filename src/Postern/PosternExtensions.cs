@@ -1,11 +1,13 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features.Authentication;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Config.Yaml;
+using Postern.Pipeline;
 using Postern.Runtime;
 
 namespace Postern;
@@ -27,7 +29,7 @@ public static class PosternExtensions
         {
             var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Postern");
             var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
-            var (runtime, problems) = GatewayRuntime.Start(() => Load(file, build), logger, time);
+            var (runtime, problems) = GatewayRuntime.Start(() => Load(file, build), logger, time, PosternAuthentication.Parts(services));
             return runtime ?? throw new GatewayConfigException(problems);
         });
         builder.Services.AddHostedService<ReloadService>();
@@ -41,17 +43,25 @@ public static class PosternExtensions
     public static IEndpointConventionBuilder MapPostern(this IEndpointRouteBuilder endpoints)
     {
         var runtime = endpoints.ServiceProvider.GetRequiredService<GatewayRuntime>();
-        return endpoints.Map("{**path}", (RequestDelegate)runtime.HandleAsync).WithDisplayName("Postern").WithOrder(int.MaxValue);
+        return endpoints.Map("{**path}", Handle).WithDisplayName("Postern").WithMetadata(new GatewayEndpoint()).WithOrder(int.MaxValue);
+
+        Task Handle(HttpContext context)
+        {
+            var exchange = new Exchange();
+            context.Features.Set(exchange);
+            context.Features.Set<IHttpAuthenticationFeature>(new GatewayUser(exchange, context.Features.Get<IHttpAuthenticationFeature>()));
+            return runtime.HandleAsync(context);
+        }
     }
 
     internal static LoadedConfig Load(string? file, Action<GatewayBuilder>? build)
     {
         var loaded = file is null
-            ? new LoadedConfig(new GatewayConfig(), new Check(), new Dictionary<string, string>())
+            ? new LoadedConfig(new GatewayConfig(), new Check(), new Sources(null))
             : ConfigFile.Load(file, Features.Grammar);
         if (build is not null)
         {
-            build(new GatewayBuilder(loaded.Config));
+            build(new GatewayBuilder(loaded));
             Validation.Run(loaded.Config, loaded.Check);
         }
         return loaded;

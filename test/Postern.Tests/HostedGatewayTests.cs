@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
+using Postern.Edge.Authenticating;
 using Postern.Tests.Harness;
 using Postern.Transforms;
 
@@ -21,6 +22,7 @@ public sealed class HostedGatewayTests
         gates:
           web:
             match: { path: /web }
+            identity: off
             routes:
               - get: /orders/{id:int}
                 to: http://orders/api/{id}?limit=5
@@ -100,7 +102,7 @@ public sealed class HostedGatewayTests
             b.Upstream("orders", "https://10.0.0.5");
             b.Gate("web", g =>
             {
-                g.Match(path: "web");
+                g.Match(path: "web").IdentityOff();
                 g.Get("/a/{id}").To("http://ordres/{id}");
                 line = Here();
             });
@@ -124,7 +126,7 @@ public sealed class HostedGatewayTests
         builder.Upstream("orders", upstream);
         builder.Gate("web", gate =>
         {
-            gate.Match(path: "/web");
+            gate.Match(path: "/web").IdentityOff();
             gate.Get("/orders/{id:int}").To("http://orders/api/{id}?limit=5")
                 .Headers(new HeaderOptions { Request = new HeaderRulesOptions { Set = new Dictionary<string, string> { ["X-A"] = "a" } } });
             gate.Any("/teapot").Respond(418, "short and stout");

@@ -128,16 +128,8 @@ internal sealed class AdminEndpoints
         }, refused ? "application/problem+json" : "application/json");
     }
 
-    private static Task RefuseAsync(HttpContext context)
-    {
-        // The header must be there when the answer begins, and a failure's answer clears what others have set.
-        context.Response.OnStarting(static state =>
-        {
-            ((HttpContext)state).Response.Headers.WWWAuthenticate = "Bearer realm=\"postern admin\"";
-            return Task.CompletedTask;
-        }, context);
-        return Answer.FailAsync(context, Failure.Unauthenticated);
-    }
+    private static Task RefuseAsync(HttpContext context) => Answer.FailAsync(
+        context, Failure.Unauthenticated, "The admin port wants its token: Authorization: Bearer TOKEN.", challenge: "Bearer realm=\"postern admin\"");
 
     /// <summary>Compares hashes, so that the time taken tells nothing about the token, its length included.</summary>
     private bool HasToken(HttpRequest request)

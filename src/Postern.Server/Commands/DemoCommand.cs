@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Postern.Config;
+using Postern.Edge.Authenticating;
 using Postern.Server.Listening;
 using Postern.Server.Serving;
 using Postern.Upstreams.Forwarding;
@@ -8,7 +9,7 @@ using Shop;
 
 namespace Postern.Server.Commands;
 
-/// <summary><c>postern demo</c>: the shop's services, and the gateway with its three gates in front of them.</summary>
+/// <summary><c>postern demo</c>: the shop's services and authorization server, and the gateway with its three gates in front of them.</summary>
 internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvider time)
 {
     private const int DefaultPort = 8080;
@@ -24,7 +25,8 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
             }
         });
         var command = new Command("demo", """
-            Start a small shop, its services and a web, a mobile and a partner gate in front of them. Ctrl-C stops all of it.
+            Start a small shop: its services, an authorization server that gives tokens to anyone, and a web, a mobile and a
+            partner gate in front of them. Ctrl-C stops all of it.
 
             Example: postern demo --port 8080
             """) { port };
@@ -46,7 +48,7 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         {
             using var signals = new Signals(() => gateway.Reload(), Environment.Exit);
             return await new RunCommand(OpenedGateway.Open, error, time)
-                .ServeAsync(gateway, signals.Stopping, loggers, loggers.CreateLogger("Postern"), urls => Welcome(gateway, urls[0]));
+                .ServeAsync(gateway, signals.Stopping, loggers, loggers.CreateLogger("Postern"), urls => Welcome(gateway, shop, urls[0]));
         }
         catch (ListenException e)
         {
@@ -68,6 +70,7 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
             // A second demo beside the first moves its admin port too.
             Admin = port == DefaultPort ? o.Admin : new AdminOptions { Url = "http://127.0.0.1:0" },
         });
+        builder.Root<IdentitySection>(o => o with { Identity = o.Identity?.ToDictionary(way => way.Key, way => Moved(way.Value, shop.AuthorizationUrl)) });
         foreach (var upstream in builder.Config.Upstreams)
         {
             if (shop.Urls.TryGetValue(upstream.Name, out var urls))
@@ -77,16 +80,29 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         }
     }
 
-    private void Welcome(Gateway gateway, string url)
+    /// <summary>A way that asks the shop's authorization server, where it is now.</summary>
+    private static WayOptions Moved(WayOptions way, string now)
     {
+        string? To(string? url) => url?.StartsWith(ShopServices.PreferredAuthorizationUrl, StringComparison.Ordinal) is true ? now + url[ShopServices.PreferredAuthorizationUrl.Length..] : url;
+        return way with
+        {
+            Jwt = way.Jwt is { } jwt ? jwt with { Issuer = To(jwt.Issuer), Jwks = To(jwt.Jwks), Discovery = To(jwt.Discovery) } : null,
+            Introspection = way.Introspection is { } asked ? asked with { Issuer = To(asked.Issuer), Endpoint = To(asked.Endpoint) } : null,
+        };
+    }
+
+    private void Welcome(Gateway gateway, ShopServices shop, string url)
+    {
+        shop.Gateway = url;
         output.WriteLine();
         foreach (var gate in gateway.Config.Gates)
         {
             output.WriteLine($"gate {gate.Name,-8} {url}{gate.Own.Match.Path,-9} {ConfigOption.Count(gate.Routes.Count, "route"),-10} {gate.Own.Owner}");
         }
+        output.WriteLine($"tokens        {shop.AuthorizationUrl}  from 'postern token', for anyone who asks");
         output.WriteLine();
-        output.WriteLine("Try:");
-        foreach (var line in DemoText.Lines(url))
+        output.WriteLine("Try, in another shell:");
+        foreach (var line in DemoText.Lines(url, TokenCommand.ForShell(shop.AuthorizationUrl)))
         {
             output.WriteLine($"  # {line.Shows}");
             output.WriteLine($"  {line.Command}");

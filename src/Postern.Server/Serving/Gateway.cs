@@ -32,6 +32,9 @@ internal sealed record Gateway
     /// <summary>Answers what a listener refused before it was a request, as its exchange's failure says.</summary>
     public required RequestDelegate Refuse { get; init; }
 
+    /// <summary>Why it can't serve all of its routes yet; null once it can.</summary>
+    public required Func<string?> NotReady { get; init; }
+
     public required MetricRegistry Metrics { get; init; }
 
     public required Action<Utf8JsonWriter> WriteConfig { get; init; }

@@ -36,6 +36,7 @@ internal static class OpenedGateway
             Routes = config.Gates.Sum(g => g.Routes.Count),
             Handle = runtime.HandleAsync,
             Refuse = context => runtime.Snapshot.Unmatched(context),
+            NotReady = () => runtime.State.NotReady,
             Metrics = runtime.Metrics,
             WriteConfig = json => WriteConfig(json, runtime),
             Reload = runtime.Reload,

@@ -60,7 +60,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
         await traffic.StartAsync();
         await using var admin = gateway.Admin is null ? null : new AdminServer(gateway.Admin, new AdminSource
         {
-            NotReady = () => drain.Began ? "draining" : null,
+            NotReady = () => drain.Began ? "draining" : gateway.NotReady(),
             Metrics = gateway.Metrics,
             WriteConfig = gateway.WriteConfig,
             // Reading and compiling takes its time, which is not an I/O thread's.

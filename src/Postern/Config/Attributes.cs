@@ -31,8 +31,20 @@ public sealed class NeededAttribute : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class CanBeOffAttribute : Attribute;
 
-/// <summary>A value that is never shown, even where it is written as it is.</summary>
+/// <summary>A record that may be written in a file of its own, named by its path: <c>keys: keys.yaml</c>. The file is watched.</summary>
 [AttributeUsage(AttributeTargets.Property)]
+public sealed class FromFileAttribute : Attribute
+{
+    /// <summary>The command that makes such a file, for the message that misses it; <c>{0}</c> is its path.</summary>
+    public string? Make { get; init; }
+}
+
+/// <summary>A list that may have no entries: <c>keys: []</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class CanBeEmptyAttribute : Attribute;
+
+/// <summary>A value that is never shown, even where it is written as it is; on a record: what is written in its place.</summary>
+[AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]
 public sealed class SecretAttribute : Attribute;
 
 /// <summary>What holds where nothing is written, in the words of the configuration language: <c>10MB</c>, <c>30s</c>, <c>powerOfTwo</c>.</summary>

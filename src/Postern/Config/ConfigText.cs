@@ -24,6 +24,10 @@ internal static class ConfigText
     public static string Fingerprint(GateConfig gate) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Json(gate, hide: false).ToJsonString())));
 
+    /// <summary>Differs for two records as soon as anything differs, secrets and the text of files too, and tells none of it.</summary>
+    public static string Fingerprint(Options record) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Record(record, hide: false).ToJsonString())));
+
     /// <summary>The whole configuration.</summary>
     public static JsonObject Json(GatewayConfig config)
     {
@@ -117,7 +121,8 @@ internal static class ConfigText
         }
         return value switch
         {
-            Options nested => Record(nested, hide),
+            Options nested => hide && property.FromFile is not null && nested.Origin?.File is { } file ? file : Record(nested, hide),
+            FileText { Path: var path, Text: var text } => hide ? path : $"{path}\n{text}",
             bool b => b,
             int i => i,
             long l => l,

@@ -17,6 +17,10 @@ internal static class Sections
 
         public bool Secret { get; } = Info.IsDefined(typeof(SecretAttribute));
 
+        public FromFileAttribute? FromFile { get; } = Info.GetCustomAttribute<FromFileAttribute>();
+
+        public bool CanBeEmpty { get; } = Info.IsDefined(typeof(CanBeEmptyAttribute));
+
         public bool CanBeOff { get; } = Info.IsDefined(typeof(CanBeOffAttribute));
 
         public NeededAttribute? Needed { get; } = Info.GetCustomAttribute<NeededAttribute>();

@@ -40,7 +40,7 @@ internal static class Validation
         }
     }
 
-    private static void Run(Options record, Check check)
+    public static void Run(Options record, Check check)
     {
         foreach (var property in Sections.Of(record.GetType()))
         {

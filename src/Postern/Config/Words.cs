@@ -37,11 +37,12 @@ internal static class Words
         }
         if (IsRecord(type))
         {
-            return Sections.ShorthandOf(type) is { } plain ? $"{Of(plain.Type)} or a mapping" : "a mapping";
+            return Sections.ShorthandOf(type) is { } plain ? $"{Of(plain.Type, plain.OneOrMany).Replace(" or ", ", ")} or a mapping" : "a mapping";
         }
         return type switch
         {
             _ when type == typeof(string) => "a text",
+            _ when type == typeof(FileText) => "the path of a file",
             _ when type == typeof(bool) => "true or false",
             _ when type == typeof(int) || type == typeof(long) => "a whole number",
             _ when type == typeof(TimeSpan) => "a duration",

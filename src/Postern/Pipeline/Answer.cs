@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Postern.Pipeline;
 
@@ -12,7 +14,13 @@ internal static class Answer
 
     /// <summary>Ends the request with the failure's row. If the answer has already begun, the connection is ended instead:
     /// no client may take half an answer for a whole one.</summary>
-    public static Task FailAsync(HttpContext context, Failure failure, string? detail = null, string? reason = null)
+    /// <param name="context">The request.</param>
+    /// <param name="failure">The row of the table.</param>
+    /// <param name="detail">For the client, instead of the row's; null for the row's.</param>
+    /// <param name="reason">For the log, never for the client.</param>
+    /// <param name="challenge"><c>WWW-Authenticate</c>, for a 401 or 403.</param>
+    /// <param name="retryAfter">Seconds after which the client may try again; null where trying again won't help.</param>
+    public static Task FailAsync(HttpContext context, Failure failure, string? detail = null, string? reason = null, StringValues challenge = default, int? retryAfter = null)
     {
         var exchange = Exchange.Of(context);
         (exchange.Failure, exchange.FailureReason) = (failure, reason);
@@ -37,9 +45,13 @@ internal static class Answer
         {
             response.Headers.Allow = exchange.Allow;
         }
-        if (failure == Failure.UpstreamBusy)
+        if (challenge.Count > 0)
         {
-            response.Headers.RetryAfter = "1";
+            response.Headers.WWWAuthenticate = challenge;
+        }
+        if ((retryAfter ?? (failure == Failure.UpstreamBusy ? 1 : null)) is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
         CloseUnasked(context);
         if (failure is Failure.BodyTooLarge or Failure.BodyTooSlow or Failure.BadRequest)

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using Postern.Wire;
 
 namespace Postern.Pipeline;
@@ -72,6 +73,24 @@ public sealed class Exchange
     /// <summary><c>X-Request-Id</c> to send on and to return.</summary>
     public string RequestId { get; set; } = "";
 
+    /// <summary>Who is calling; null where nobody is known, or nobody has looked.</summary>
+    public Consumer? Consumer { get; set; }
+
+    /// <summary>The header field in which the consumer's credential stood, or null.</summary>
+    internal string? CredentialField { get; set; }
+
+    /// <summary>The query parameter in which the consumer's credential stood, or null.</summary>
+    internal string? CredentialParameter { get; set; }
+
+    /// <summary><c>WWW-Authenticate</c> for a caller that nobody knows, where the route lets such in; who refuses it after all says this.</summary>
+    internal StringValues Challenge { get; set; }
+
+    /// <summary>What upstreams are told of the consumer, by every call made for this request.</summary>
+    internal (string Name, string Value)[] Told { get; set; } = [];
+
+    /// <summary>The fields by which upstreams are told; a client's own are gone from the head, and never come as trailers.</summary>
+    internal ReservedFields Reserved { get; set; } = ReservedFields.None;
+
     /// <summary>Why the gateway answered itself, or the body was cut.</summary>
     public Failure Failure { get; set; }
 
@@ -109,7 +128,10 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = null;
+        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = CredentialField = CredentialParameter = null;
+        Consumer = null;
+        Challenge = default;
+        Told = [];
         CallFields.Clear();
         Failure = Failure.None;
         PrefixLength = 0;

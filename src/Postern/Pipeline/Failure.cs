@@ -44,8 +44,18 @@ public enum Failure
     UpstreamProtocol,
     /// <summary>The upstream died within its body; the client's connection was ended, so that it can't take half for a whole.</summary>
     UpstreamBroken,
-    /// <summary>The admin port was called without its token.</summary>
+    /// <summary>The caller must be known, and sent nothing to be known by.</summary>
     Unauthenticated,
+    /// <summary>The bearer token isn't valid: malformed, expired, not from here or not for here, signed by nobody known.</summary>
+    InvalidToken,
+    /// <summary>The API key isn't known, has expired or was revoked.</summary>
+    InvalidKey,
+    /// <summary>The request has more than one credential, so that it could be from two callers.</summary>
+    SeveralCredentials,
+    /// <summary>The caller is known and may not do this.</summary>
+    Forbidden,
+    /// <summary>Nobody can be known for now: keys were never fetched, or who must be asked doesn't answer.</summary>
+    IdentityUnavailable,
     /// <summary>A page from elsewhere tried to make a browser call the admin port.</summary>
     ForeignOrigin,
     /// <summary>The admin port was called by a name that isn't its own.</summary>

@@ -10,6 +10,7 @@ public sealed class RouteScope
 {
     private readonly Func<string, UpstreamHandle?> upstreams;
     private readonly List<StageNote> notes = [];
+    private readonly List<(string Field, Options At, string Key, string Instead)> touched = [];
 
     internal RouteScope(GatewayConfig config, GateConfig gate, RouteConfig route, StatePool state, Check check, Func<string, UpstreamHandle?> upstreams)
     {
@@ -51,6 +52,33 @@ public sealed class RouteScope
     internal void Note(string stage, Func<HttpContext, string> what) => notes.Add(new StageNote(stage, what));
 
     internal IReadOnlyList<StageNote> Notes => notes;
+
+    /// <summary>Makes a header field the gateway's own: from now on no client can send it, on any route of any gate.</summary>
+    internal void Reserve(string field) => Reserved.Add(field);
+
+    internal ISet<string> Reserved { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Says that the route reads this field of a request, or sets it: an error, if the field turns out to be the gateway's own.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="at">Where that is written.</param>
+    /// <param name="key">The key there.</param>
+    /// <param name="instead">What follows, and what to write instead.</param>
+    internal void Touch(string field, Options at, string key, string instead) => touched.Add((field, at, key, instead));
+
+    /// <summary>Reports what the route may not touch, once all of it is compiled.</summary>
+    internal void CheckTouched()
+    {
+        foreach (var (field, at, key, instead) in touched)
+        {
+            if (Reserved.Contains(field))
+            {
+                Check.Error(at, key, $"'{field}' is the gateway's own word about the caller (forwardIdentity), {instead}");
+            }
+        }
+    }
+
+    /// <summary>Whom the route is for.</summary>
+    public Callers Callers => Options<IdentityOptions>().Identity switch { null => Callers.Anyone, { Optional: true } => Callers.KnownOrNot, _ => Callers.Known };
 }
 
 /// <summary>One line of <c>postern explain</c>.</summary>

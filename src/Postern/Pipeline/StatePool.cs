@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Postern.Pipeline;
 
 /// <summary>
@@ -34,6 +36,21 @@ public sealed class StatePool
             if (live.TryGetValue(key, out var state))
             {
                 next[key] = state;
+            }
+        }
+    }
+
+    /// <summary>Why something that is in use can't do its work yet; null where all can.</summary>
+    internal string? NotReady => live.Values.OfType<ILive>().Select(l => l.NotReady).FirstOrDefault(r => r is not null);
+
+    /// <summary>The new snapshot is about to run: what it brings begins its work, so that no request finds it idle.</summary>
+    internal void Start(TimeProvider time, ILogger logger)
+    {
+        foreach (var (key, state) in next)
+        {
+            if (state is ILive begins && !live.ContainsKey(key))
+            {
+                begins.Start(time, logger);
             }
         }
     }

@@ -5,6 +5,9 @@ using Postern.Wire;
 
 namespace Postern.Runtime;
 
+/// <summary>A path that the gateway answers itself, before any gate.</summary>
+internal sealed record CompiledEndpoint(string Path, string Label, RequestDelegate Chain, IReadOnlyList<StageNote> Notes);
+
 /// <summary>A route as it runs: when it answers, and the chain that answers.</summary>
 internal sealed record CompiledRoute(string Method, PathTemplate Template, Conditions Conditions, RequestDelegate Chain, Origin Origin, IReadOnlyList<StageNote> Notes)
 {

@@ -46,6 +46,14 @@ internal static class Explain
 
     private static string Answer(GatewaySnapshot snapshot, HttpContext context, Exchange exchange, out bool answered)
     {
+        if (snapshot.Endpoint(exchange.Path) is { } endpoint)
+        {
+            answered = true;
+            var own = new StringBuilder();
+            Line(own, "endpoint", $"{endpoint.Label}, the gateway's own, before any gate");
+            Lines(own, endpoint.Notes, context);
+            return own.ToString();
+        }
         answered = false;
         if (snapshot.Gate(context, exchange) is not { } gate)
         {
@@ -64,12 +72,18 @@ internal static class Explain
         {
             Line(text, "", $"{route.Template.Parameters[i]} = {exchange.Path[exchange.Parameters[i]]}");
         }
+        Lines(text, route.Notes, context);
+        return text.ToString();
+    }
+
+    /// <summary>What the stages will do, in the order of the list, and then the backend.</summary>
+    private static void Lines(StringBuilder text, IReadOnlyList<StageNote> notes, HttpContext context)
+    {
         var order = Features.Edge.Select(e => e.Name).ToList();
-        foreach (var note in route.Notes.OrderBy(n => order.IndexOf(n.Stage) is >= 0 and var at ? at : order.Count))
+        foreach (var note in notes.OrderBy(n => order.IndexOf(n.Stage) is >= 0 and var at ? at : order.Count))
         {
             Line(text, note.Stage, note.What(context));
         }
-        return text.ToString();
     }
 
     private static string NoRoute(GateSnapshot gate, string method, Exchange exchange)

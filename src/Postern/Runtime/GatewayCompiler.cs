@@ -16,6 +16,9 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     private readonly Dictionary<string, HashSet<(string, string)>> upstreamState = [];
     private readonly HashSet<string> unread = [];
 
+    /// <summary>What the host wants compiled beside the gates.</summary>
+    public HostParts Parts { get; init; } = new();
+
     /// <summary>
     /// The new snapshot, or null where what all gates share is wrong. Everything is compiled even then, so that every error
     /// is told at once. The caller commits or abandons the state.
@@ -25,11 +28,14 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         var read = !check.Failed(null);
         unread.UnionWith(config.Gates.Select(g => g.Name).Where(check.Failed));
         CompileUpstreams();
-        if (config.Gates.Count == 0 && read)
+        if (config.Gates.Count == 0 && Parts.Count == 0 && read)
         {
             check.Error(config.Root.Origin.At("gates"), "no gates, so nothing would be answered; define one under gates");
         }
-        var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "/" }, []));
+        var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], []));
+        var endpoints = RouteCompiler.Endpoints(path => Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = path }, [], []));
+        RouteCompiler.Shared(config, state);
+        var parts = Parts.ToDictionary(p => p.Key, p => p.Value(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], [])));
         var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)
         {
@@ -46,7 +52,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             }
             check.Gate = null;
         }
-        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, unmatched);
+        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, endpoints, unmatched) { Parts = parts };
     }
 
     private void CompileUpstreams()
@@ -63,13 +69,13 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     private GateSnapshot CompileGate(GateConfig gate, List<GateSnapshot> before)
     {
         var (host, prefix) = CompileMatch(gate, before);
-        var used = new HashSet<string>();
+        var (used, reserved) = (new HashSet<string>(), new HashSet<string>(StringComparer.OrdinalIgnoreCase));
         var table = new RouteTable();
         var own = new HashSet<(string, string)>();
         state.Record(own);
         foreach (var route in gate.Routes)
         {
-            if (RouteCompiler.Compile(Scope(gate, route, used)) is { } compiled && table.Add(compiled) is { } tie)
+            if (RouteCompiler.Compile(Scope(gate, route, used, reserved)) is { } compiled && table.Add(compiled) is { } tie)
             {
                 check.Error(route.Sections.Origin, compiled.Conditions.Same(tie.Conditions)
                     ? $"answers the same requests as {tie.Origin.Path} ({tie.Origin.Position}), got {compiled}; remove one, or tell them apart with 'when'"
@@ -89,6 +95,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             Version = same ? previous!.Version : (previous?.Version ?? 0) + 1,
             Since = same ? previous!.Since : time.GetUtcNow(),
             Text = text,
+            Reserved = reserved,
             State = [.. own, .. used.SelectMany(u => upstreamState.GetValueOrDefault(u, []))],
         };
     }
@@ -153,12 +160,13 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         return gate;
     }
 
-    private RouteScope Scope(GateConfig gate, RouteConfig route, HashSet<string> used) => new(config, gate, route, state, check, name =>
+    private RouteScope Scope(GateConfig gate, RouteConfig route, HashSet<string> used, HashSet<string> reserved) => new(config, gate, route, state, check, name =>
     {
         used.Add(name);
         return upstreams.GetValueOrDefault(name);
     })
     {
         Logger = logger,
+        Reserved = reserved,
     };
 }

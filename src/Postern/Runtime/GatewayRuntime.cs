@@ -19,12 +19,13 @@ internal sealed partial class GatewayRuntime : IDisposable
     private readonly Func<LoadedConfig> source;
     private readonly ILogger logger;
     private readonly TimeProvider time;
+    private readonly HostParts parts;
     private readonly Lock reloading = new();
     private volatile GatewaySnapshot snapshot;
 
-    private GatewayRuntime(Func<LoadedConfig> source, StatePool state, GatewaySnapshot snapshot, LoadedConfig loaded, ILogger logger, TimeProvider time)
+    private GatewayRuntime(Func<LoadedConfig> source, StatePool state, GatewaySnapshot snapshot, LoadedConfig loaded, ILogger logger, TimeProvider time, HostParts parts)
     {
-        (this.source, State, this.snapshot, Loaded, this.logger, this.time) = (source, state, snapshot, loaded, logger, time);
+        (this.source, State, this.snapshot, Loaded, this.logger, this.time, this.parts) = (source, state, snapshot, loaded, logger, time, parts);
     }
 
     /// <summary>What runs now.</summary>
@@ -46,18 +47,20 @@ internal sealed partial class GatewayRuntime : IDisposable
     public FailedReload? LastFailure { get; private set; }
 
     /// <summary>Reads and compiles for the first time. With any error there is no gateway, only the problems.</summary>
-    public static (GatewayRuntime? Runtime, IReadOnlyList<ConfigProblem> Problems) Start(Func<LoadedConfig> source, ILogger logger, TimeProvider time)
+    public static (GatewayRuntime? Runtime, IReadOnlyList<ConfigProblem> Problems) Start(Func<LoadedConfig> source, ILogger logger, TimeProvider time, HostParts? parts = null)
     {
+        parts ??= new HostParts();
         var loaded = source();
         var state = new StatePool();
-        var compiled = new GatewayCompiler(loaded.Config, loaded.Check, state, time, logger, last: null).Compile();
+        var compiled = new GatewayCompiler(loaded.Config, loaded.Check, state, time, logger, last: null) { Parts = parts }.Compile();
         var problems = loaded.Check.Problems;
         if (compiled is null || problems.Any(p => !p.IsWarning))
         {
             state.Abandon();
             return (null, problems);
         }
-        var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time) { Metrics = MetricRegistry.Of(state) };
+        var runtime = new GatewayRuntime(source, state, compiled, loaded, logger, time, parts) { Metrics = MetricRegistry.Of(state) };
+        state.Start(time, logger);
         state.Commit();
         ProcessMetrics.Register(runtime.Metrics);
         runtime.Report();
@@ -90,6 +93,8 @@ internal sealed partial class GatewayRuntime : IDisposable
             return Refuse(current, context, exchange, Failure.BadRequest);
         }
         (exchange.Path, exchange.Query) = (path, query);
+        exchange.Reserved = current.Reserved;
+        current.Reserved.RemoveFrom(context.Request.Headers);
         var faults = RequestTarget.Inspect(path, query) & ~exchange.Allowed;
         if (faults != PathFaults.None)
         {
@@ -109,7 +114,7 @@ internal sealed partial class GatewayRuntime : IDisposable
         {
             var loaded = Loaded = source();
             var before = snapshot;
-            var compiled = new GatewayCompiler(loaded.Config, loaded.Check, State, time, logger, before).Compile();
+            var compiled = new GatewayCompiler(loaded.Config, loaded.Check, State, time, logger, before) { Parts = parts }.Compile();
             var problems = loaded.Check.Problems;
             var errors = problems.Where(p => !p.IsWarning).ToList();
             Metrics.Counter("postern_reloads_total", "Reloads by what became of them.",
@@ -121,6 +126,7 @@ internal sealed partial class GatewayRuntime : IDisposable
                 LogKept(logger, Environment.NewLine + string.Join(Environment.NewLine, errors));
                 return problems;
             }
+            State.Start(time, logger);
             snapshot = compiled;
             State.Commit();
             Report();

@@ -6,7 +6,7 @@ using Postern.Wire;
 namespace Postern.Runtime;
 
 /// <summary>Everything a request needs, resolved. Never changes; a request keeps the one it started on.</summary>
-internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSnapshot> gates, RequestDelegate unmatched)
+internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSnapshot> gates, CompiledEndpoint[] endpoints, RequestDelegate unmatched)
 {
     // Hosts before paths: what an exact host names is meant more exactly than any path.
     private readonly GateSnapshot[] bySpecificity = [.. gates.OrderByDescending(g => g.Host?.Rank ?? -1).ThenByDescending(g => g.Prefix.Length)];
@@ -17,12 +17,23 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
     /// <summary>The gates in the order written.</summary>
     public IReadOnlyList<GateSnapshot> Gates { get; } = gates;
 
+    /// <summary>What the host asked for, compiled with the gates and exchanged with them; null where it can't be.</summary>
+    public IReadOnlyDictionary<string, object?> Parts { get; init; } = new Dictionary<string, object?>();
+
     /// <summary>Answers what no route answers, with the exchange's failure.</summary>
     public RequestDelegate Unmatched { get; } = unmatched;
 
-    /// <summary>The chain that answers this request: its route's, or <see cref="Unmatched"/>.</summary>
+    /// <summary>What no client may say, in whichever gate: an older one that still runs counts too.</summary>
+    public ReservedFields Reserved { get; } = new(gates.SelectMany(g => g.Reserved));
+
+    /// <summary>The chain that answers this request: an endpoint's, its route's, or <see cref="Unmatched"/>.</summary>
     public RequestDelegate Choose(HttpContext context, Exchange exchange)
     {
+        if (Endpoint(exchange.Path) is { } endpoint)
+        {
+            exchange.Route = endpoint.Label;
+            return endpoint.Chain;
+        }
         if (Gate(context, exchange) is { } gate)
         {
             exchange.Gate = gate.Config.Name;
@@ -34,6 +45,19 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
         }
         exchange.Failure = exchange.Allow is null ? Failure.NotFound : Failure.MethodNotAllowed;
         return Unmatched;
+    }
+
+    /// <summary>The gateway's own endpoint at this path, if any: no gate can take it away.</summary>
+    public CompiledEndpoint? Endpoint(string path)
+    {
+        foreach (var endpoint in endpoints)
+        {
+            if (endpoint.Path == path)
+            {
+                return endpoint;
+            }
+        }
+        return null;
     }
 
     /// <summary>The gate this request belongs to, if any: a gate owns its prefix, so there is no second try in another.</summary>
@@ -71,6 +95,9 @@ internal sealed record GateSnapshot(GateConfig Config, HostPattern? Host, string
 
     /// <summary>State that its upstreams use, kept alive as long as the gate runs.</summary>
     public required IReadOnlyCollection<(string, string)> State { get; init; }
+
+    /// <summary>Header fields that its upstreams believe to be the gateway's.</summary>
+    public required IReadOnlyCollection<string> Reserved { get; init; }
 
     /// <summary>The path that is taken off, as written.</summary>
     public string Path => Config.Own.Match.Path ?? "/";

@@ -33,10 +33,41 @@ internal static class RouteCompiler
         {
             chain = Features.Edge[i].Stage?.Compile(scope, chain) ?? chain;
         }
+        foreach (var name in route.When?.Header.Keys ?? [])
+        {
+            scope.Touch(name, route.When!, $"header.{name}", "no request of a client has it; ask for another field");
+        }
+        scope.CheckTouched();
         return new CompiledRoute(route.Method, template, conditions, chain, at, scope.Notes)
         {
             Label = Label(route, scope.Gate),
         };
+    }
+
+    /// <summary>The gateway's own endpoints that the configuration asks for.</summary>
+    public static CompiledEndpoint[] Endpoints(Func<string, RouteScope> scope) =>
+        [.. Features.Endpoints.Select(e => Endpoint(scope(e.Path), e.Backend)).OfType<CompiledEndpoint>()];
+
+    private static CompiledEndpoint? Endpoint(RouteScope scope, IBackend backend)
+    {
+        if (backend.Compile(scope) is not { } chain)
+        {
+            return null;
+        }
+        for (var i = Features.Edge.Length - 1; i >= 0; i--)
+        {
+            chain = Features.Edge[i].Everywhere ? Features.Edge[i].Stage!.Compile(scope, chain) : chain;
+        }
+        return new CompiledEndpoint(scope.Route.Template, $"{scope.Route.Method} {scope.Route.Template}", chain, scope.Notes);
+    }
+
+    /// <summary>What stages renew for all gates, those too that can't be compiled.</summary>
+    public static void Shared(GatewayConfig config, StatePool state)
+    {
+        foreach (var feature in Features.Edge)
+        {
+            (feature.Stage as ISharedStage)?.CompileShared(config, state);
+        }
     }
 
     /// <summary>The chain of requests that no route answers: observed like any other, then refused.</summary>

@@ -25,6 +25,13 @@ internal sealed class HeaderRules
     public static (HeaderRules? Request, HeaderRules? Response) Compile(RouteScope scope)
     {
         var options = scope.Options<HeadersSection>().Headers;
+        foreach (var (key, fields) in options is null ? [] : new[] { ("set", options.Request.Set), ("add", options.Request.Add) })
+        {
+            foreach (var name in fields.Keys)
+            {
+                scope.Touch(name, options!.Request, $"{key}.{name}", "no route sets it; remove this line");
+            }
+        }
         return (Compile(options?.Request), Compile(options?.Response));
     }
 

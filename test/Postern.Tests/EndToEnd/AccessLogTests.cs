@@ -110,6 +110,7 @@ public sealed class AccessLogTests
         gates:
           web:
             match: { path: /web }
+            identity: off
             routes:
               - post: /things/{id}
                 to: http://up

@@ -98,6 +98,7 @@ public sealed class BodyBoundTests
                   down: { url: "http://127.0.0.1:1" }
                 gates:
                   web:
+                    identity: off
                     routes:
                       - post: /
                         to: http://{{(way == "unreachable" ? "down" : "up")}}
@@ -167,6 +168,7 @@ public sealed class BodyBoundTests
               down: { url: "http://127.0.0.1:1" }
             gates:
               web:
+                identity: off
                 routes:
                   - get: /only
                     to: http://down

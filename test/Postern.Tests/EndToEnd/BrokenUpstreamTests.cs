@@ -166,6 +166,7 @@ public sealed class BrokenUpstreamTests
               up: { url: {{upstream.Url}} }
             gates:
               web:
+                identity: off
                 routes:
                   - get: /only
                     to: http://up

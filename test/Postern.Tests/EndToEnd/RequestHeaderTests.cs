@@ -120,6 +120,7 @@ public sealed partial class RequestHeaderTests
               self: { url: "%self%" }
             gates:
               web:
+                identity: off
                 routes:
                   - any: "/{**rest}"
                     to: http://self

@@ -108,6 +108,7 @@ public sealed class ResponseHeaderTests
                 headers:
                   request: { set: { X-Rule: gate } }
                   response: { set: { X-Rule: gate } }
+                identity: off
                 routes:
                   - get: /inherits
                     to: http://up

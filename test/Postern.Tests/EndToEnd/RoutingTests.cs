@@ -11,6 +11,7 @@ public sealed class RoutingTests
         gates:
           web:
             match: { path: /web }
+            identity: off
             routes:
               - get: /items/{id}
                 to: http://up/any-item
@@ -42,6 +43,7 @@ public sealed class RoutingTests
                 to: http://up/host
           api:
             match: { path: /web, host: api.example }
+            identity: off
             routes:
               - get: /{**rest}
                 to: http://up/api
@@ -166,6 +168,7 @@ public sealed class RoutingTests
         await using var gateway = await TestGateway.StartAsync("""
             gates:
               web:
+                identity: off
                 routes:
                   - get: /old/{**rest}
                     respond: { status: 308, headers: { Location: "/new/{rest}" } }
@@ -187,6 +190,7 @@ public sealed class RoutingTests
           up: { url: {{upstream.Url}} }
         gates:
           web:
+            identity: off
             routes:
               - get: /
                 to:

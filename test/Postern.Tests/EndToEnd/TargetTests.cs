@@ -11,6 +11,7 @@ public sealed class TargetTests
         gates:
           web:
             match: { path: /web }
+            identity: off
             routes:
               - get: /same/{**rest}
                 to: http://up

@@ -194,6 +194,7 @@ public sealed class WebSocketTests
         gates:
           web:
             match: { path: /web }
+            identity: off
             routes:
               - get: /ws
                 to: http://up/socket

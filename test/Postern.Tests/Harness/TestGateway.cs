@@ -60,6 +60,7 @@ internal sealed class TestGateway : IAsyncDisposable
           up: { url: {{url}}{{(upstream.Length > 0 ? $", {upstream}" : "")}} }
         gates:
           web:
+            identity: off
             routes:
               - any: "/{**rest}"
                 to: http://up

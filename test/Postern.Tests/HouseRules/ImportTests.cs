@@ -147,7 +147,7 @@ public sealed partial class ImportTests
     [GeneratedRegex(@"(?<![\w.])[A-Z]\w*(?:\s*\.\s*[A-Z]\w*)+|(?<=using (?:static )?(?:\w+ = )?)Postern\.\w+")]
     private static partial Regex Names();
 
-    [GeneratedRegex(@"(?<![\w.])(?:Postern\.)?Features\.(?:Edge|Backends|Upstream|Grammar)\b")]
+    [GeneratedRegex(@"(?<![\w.])(?:Postern\.)?Features\.(?:Edge|Backends|Endpoints|Upstream|Grammar)\b")]
     private static partial Regex ListRead();
 
     [GeneratedRegex(@"//[^\n]*|/\*.*?\*/|(?<![$""])""{3}(?!"").*?""{3}|(?<![$""'])""(?:\\.|[^""\\\n])*""", RegexOptions.Singleline)]

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -13,7 +14,28 @@ namespace Postern.Tests.Pages;
 /// </summary>
 public sealed partial class ExamplesTests
 {
-    private static readonly string[] RootKeys = ["version", "listen", "admin", "trustedProxies", "drain", "telemetry", "upstreams", "gates"];
+    private static readonly string[] RootKeys = ["version", "listen", "admin", "trustedProxies", "drain", "telemetry", "forwardIdentity", "upstreams", "gates"];
+
+    /// <summary>The ways that parts of a configuration may list without defining them.</summary>
+    private const string Ways = """
+        identity:
+          customers: { jwt: { issuer: "https://auth.example.com", audience: api.example.com, discovery: true } }
+          opaque: { introspection: { endpoint: "https://auth.example.com/introspect", clientId: postern, clientSecret: s3cret-of-the-gateway } }
+          partners: { apiKey: { header: X-Api-Key, keys: keys.yaml } }
+
+        """;
+
+    private static readonly Lazy<string> PublicKey = new(() =>
+    {
+        using var key = RSA.Create(2048);
+        return key.ExportSubjectPublicKeyInfoPem();
+    });
+
+    private static string PrivateKey()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return key.ExportPkcs8PrivateKeyPem();
+    }
 
     public static TheoryData<string, string> Blocks()
     {
@@ -40,14 +62,18 @@ public sealed partial class ExamplesTests
     {
         var whole = Whole(Dedent(block));
         var (runtime, problems) = GatewayRuntime.Start(
-            () => ConfigFile.Load("postern.yaml", Features.Grammar, path => path == "postern.yaml" ? whole : Gate, _ => "value-of-an-environment-variable"),
+            () => ConfigFile.Load("postern.yaml", Features.Grammar, path => path == "postern.yaml" ? whole : Held(path), _ => "value-of-an-environment-variable"),
             NullLogger.Instance, TimeProvider.System);
         runtime?.Dispose();
         Assert.True(runtime is not null && problems.Count == 0, $"{place}\n{string.Join('\n', problems)}\n\n{whole}");
     }
 
-    /// <summary>What an include or a file of a secret holds here.</summary>
-    private const string Gate = "match: { path: /included }\nroutes:\n  - get: /hi\n    respond: 200\n";
+    /// <summary>What a file holds here that an example names.</summary>
+    private static string Held(string path) => Path.GetExtension(path) == ".key" ? PrivateKey() : Path.GetExtension(path) == ".pem" ? PublicKey.Value : Path.GetFileName(path) == "keys.yaml" ? Keys : Gate;
+
+    private const string Keys = "keys: [{ name: acme, hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, last4: x2Qf }]\n";
+
+    private const string Gate = "match: { path: /included }\nidentity: off\nroutes:\n  - get: /hi\n    respond: 200\n";
 
     /// <summary>A part of a configuration, with what it needs around it.</summary>
     private static string Whole(string block)
@@ -56,13 +82,14 @@ public sealed partial class ExamplesTests
         if (first == "-")
         {
             // Routes.
-            block = "gates:\n  example:\n    routes:\n" + Indent(block, 6);
+            block = "gates:\n  example:\n    identity: off\n    routes:\n" + Indent(block, 6);
         }
-        else if (!RootKeys.Contains(first))
+        else if (!RootKeys.Contains(first) && !DefinesWays().IsMatch(block))
         {
             // Keys of a gate, as in a file of its own.
             var routes = TopKeys().Matches(block).Any(m => m.Groups[1].Value == "routes") ? "" : "    routes: [{ get: /hi, respond: 200 }]\n";
-            block = "gates:\n  example:\n" + Indent(block, 4) + routes;
+            var identity = TopKeys().Matches(block).Any(m => m.Groups[1].Value == "identity") ? "" : "    identity: off\n";
+            block = "gates:\n  example:\n" + Indent(block, 4) + identity + routes;
         }
         var keys = TopKeys().Matches(block).Select(m => m.Groups[1].Value).ToHashSet();
         var whole = new StringBuilder(block);
@@ -71,9 +98,13 @@ public sealed partial class ExamplesTests
             // A whole file has all it needs.
             return whole.ToString();
         }
+        if (!DefinesWays().IsMatch(block))
+        {
+            whole.Append(Ways);
+        }
         if (!keys.Contains("gates"))
         {
-            whole.Append("gates: { example: { routes: [{ get: /hi, respond: 200 }] } }\n");
+            whole.Append("gates: { example: { identity: off, routes: [{ get: /hi, respond: 200 }] } }\n");
         }
         if (!keys.Contains("upstreams"))
         {
@@ -103,6 +134,10 @@ public sealed partial class ExamplesTests
 
     [GeneratedRegex(@"^(-|[\w-]+(?=:))", RegexOptions.Multiline)]
     private static partial Regex FirstKey();
+
+    /// <summary><c>identity</c> of the root: a mapping of ways; that of a gate lists their names.</summary>
+    [GeneratedRegex(@"^identity:[ ]*(#.*)?\n[ ]+[\w-]+:", RegexOptions.Multiline)]
+    private static partial Regex DefinesWays();
 
     [GeneratedRegex(@"^([\w-]+):", RegexOptions.Multiline)]
     private static partial Regex TopKeys();

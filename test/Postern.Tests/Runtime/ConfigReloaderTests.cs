@@ -132,9 +132,9 @@ public sealed class ConfigReloaderTests : IAsyncDisposable
         version: 1
         telemetry: { accessLog: off }
         gates:
-          web: {{(include ? body : $"{{ match: {{ path: /web }}, routes: [ {{ get: /a, respond: {{ status: 200, body: {body} }} }} ] }}")}}
+          web: {{(include ? body : $"{{ match: {{ path: /web }}, identity: off, routes: [ {{ get: /a, respond: {{ status: 200, body: {body} }} }} ] }}")}}
 
         """;
 
-    private static string Gate(string body) => $"match: {{ path: /web }}\nroutes:\n  - get: /a\n    respond: {{ status: 200, body: {body} }}\n";
+    private static string Gate(string body) => $"match: {{ path: /web }}\nidentity: off\nroutes:\n  - get: /a\n    respond: {{ status: 200, body: {body} }}\n";
 }

@@ -26,6 +26,7 @@ public sealed class ReloadMemoryTests
               web:
                 match: { path: /web }
                 headers: { request: { set: { X-A: a, X-B: b } } }
+                identity: off
                 routes:
             {{string.Concat(Enumerable.Range(0, Routes).Select(i => $"      - get: /r{i}/{{id:int}}\n        to: http://orders/r{i}/{{id}}?n={i}\n"))}}
             """);

@@ -113,7 +113,7 @@ public sealed class ReloadTests : IDisposable
     public async Task An_upstream_that_is_gone_serves_the_broken_gate_that_still_calls_it()
     {
         await using var upstream = await WebUpstream.StartAsync();
-        var proxied = "match: { path: /web }\nroutes:\n  - get: /a\n    to: http://orders/a\n";
+        var proxied = "match: { path: /web }\nidentity: off\nroutes:\n  - get: /a\n    to: http://orders/a\n";
         Start(web: proxied, mobile: Gate("/mobile", "one"), upstreams: $"orders: {{ url: \"{upstream.Url}\" }}");
         Assert.Equal("upstream /a", await AskAsync("/web/a"));
         for (var i = 0; i < 3; i++)
@@ -157,7 +157,7 @@ public sealed class ReloadTests : IDisposable
         """;
 
     private static string Gate(string path, string body) =>
-        $"match: {{ path: {path} }}\nroutes:\n  - get: /a\n    respond: {{ status: 200, body: {body} }}\n";
+        $"match: {{ path: {path} }}\nidentity: off\nroutes:\n  - get: /a\n    respond: {{ status: 200, body: {body} }}\n";
 
     private IEnumerable<(string, int)> Versions() => runtime.Snapshot.Gates.Select(g => (g.Config.Name, g.Version));
 

@@ -10,7 +10,8 @@ namespace Postern.Tests.Samples;
 
 public sealed class ShopTests : IAsyncLifetime
 {
-    private readonly HttpClient client = new() { Timeout = TimeSpan.FromSeconds(10) };
+    /// <summary>The first user, as the gateway would name them.</summary>
+    private readonly HttpClient client = new() { Timeout = TimeSpan.FromSeconds(10), DefaultRequestHeaders = { { "X-User-Id", "usr_a41c7" } } };
     private ShopServices shop = null!;
 
     public async ValueTask InitializeAsync() => shop = await ShopServices.StartAsync();
@@ -26,6 +27,7 @@ public sealed class ShopTests : IAsyncLifetime
     {
         var urls = shop.Urls.Values.SelectMany(u => u).ToArray();
         Assert.Equal(10, urls.Distinct().Count());
+        Assert.DoesNotContain(shop.AuthorizationUrl, urls);
         foreach (var (upstream, destinations) in shop.Urls)
         {
             for (var i = 0; i < destinations.Count; i++)
@@ -47,6 +49,9 @@ public sealed class ShopTests : IAsyncLifetime
             var written = urls.Count == 1 ? $"  {upstream}: {{ url: {urls[0]}" : $"  {upstream}:\n    urls: [{string.Join(", ", urls)}]";
             Assert.Contains(written, yaml.ReplaceLineEndings("\n"));
         }
+        Assert.Contains($"issuer: {ShopServices.PreferredAuthorizationUrl}", yaml, StringComparison.Ordinal);
+        Assert.Contains($"endpoint: {ShopServices.PreferredAuthorizationUrl}/introspect", yaml, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Path.GetDirectoryName(ShopServices.ConfigFile)!, "keys.yaml")), "keys.yaml");
         foreach (var gate in new[] { "web", "mobile", "partner" })
         {
             Assert.True(File.Exists(Path.Combine(Path.GetDirectoryName(ShopServices.ConfigFile)!, "gates", $"{gate}.yaml")), gate);
@@ -141,6 +146,33 @@ public sealed class ShopTests : IAsyncLifetime
     public async Task What_pages_are_made_of_has_the_size_of_such_things(string upstream, string path, int least, int most) =>
         Assert.InRange((await client.GetByteArrayAsync(shop.Urls[upstream][0] + path)).Length, least, most);
 
+    [Theory]
+    [InlineData("users", "/api/profile")]
+    [InlineData("orders", "/api/orders")]
+    [InlineData("orders", "/api/orders/ord_0001")]
+    public async Task What_belongs_to_someone_is_told_to_nobody_else(string upstream, string path)
+    {
+        using var stranger = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+        using var refused = await stranger.GetAsync(shop.Urls[upstream][0] + path);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Equal("unknown_caller", (string?)(await refused.Content.ReadFromJsonAsync<JsonNode>())!["error"]);
+    }
+
+    [Fact]
+    public async Task Every_caller_has_a_profile_and_orders_of_their_own()
+    {
+        Assert.Equal("usr_c35d9", (string?)(await GetAsync("users", "/api/profile", "usr_c35d9"))["id"]);
+        var lists = new List<string>();
+        foreach (var user in new[] { "usr_a41c7", "usr_b80e2", "usr_c35d9", "usr_d16f4", "usr_e72b8", "acme" })
+        {
+            lists.AddRange(((JsonArray)await GetAsync("orders", "/api/orders?limit=100", user)).Select(o => (string)o!["id"]!));
+        }
+        Assert.Equal(20 + 4 * 3, lists.Distinct().Count());
+        Assert.Equal(lists.Count, lists.Distinct().Count());
+        Assert.Equal(HttpStatusCode.NotFound, (await AskAsync("orders", "/api/orders/ord_0020", "usr_b80e2")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await AskAsync("users", "/api/profile", "acme")).StatusCode);
+    }
+
     [Fact]
     public async Task Lists_are_as_long_as_asked()
     {
@@ -159,9 +191,9 @@ public sealed class ShopTests : IAsyncLifetime
         using var placed = await client.PostAsJsonAsync(orders, new { items = new[] { new { productId = 3, qty = 2 } } });
         Assert.Equal(HttpStatusCode.Created, placed.StatusCode);
         var order = await client.GetFromJsonAsync<JsonNode>(new Uri(orders, placed.Headers.Location!));
-        Assert.Equal("ord_0021", (string?)order!["id"]);
+        Assert.Equal("ord_0033", (string?)order!["id"]);
         Assert.Equal(29.00m, (decimal?)order["total"]);
-        Assert.Equal("ord_0021", (string?)((JsonArray)await GetAsync("orders", "/api/orders?limit=1"))[0]!["id"]);
+        Assert.Equal("ord_0033", (string?)((JsonArray)await GetAsync("orders", "/api/orders?limit=1"))[0]!["id"]);
     }
 
     [Theory]
@@ -236,6 +268,15 @@ public sealed class ShopTests : IAsyncLifetime
         using var answer = await client.SendAsync(request);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal((await client.GetByteArrayAsync(shop.Urls["products"][0] + "/products/1")).Length, answer.Content.Headers.ContentLength);
+    }
+
+    private async Task<JsonNode> GetAsync(string upstream, string path, string user) =>
+        (await (await AskAsync(upstream, path, user)).Content.ReadFromJsonAsync<JsonNode>())!;
+
+    private async Task<HttpResponseMessage> AskAsync(string upstream, string path, string user)
+    {
+        using var another = new HttpClient { Timeout = TimeSpan.FromSeconds(10), DefaultRequestHeaders = { { "X-User-Id", user } } };
+        return await another.GetAsync(shop.Urls[upstream][0] + path);
     }
 
     private async Task<JsonNode> GetAsync(string upstream, string path) => (await client.GetFromJsonAsync<JsonNode>(shop.Urls[upstream][0] + path))!;

@@ -17,6 +17,7 @@ public sealed class RollingRestartTests
         telemetry: { accessLog: { to: stdout } }
         gates:
           web:
+            identity: off
             routes:
               - get: /hi
                 respond: { status: 200, body: hello }

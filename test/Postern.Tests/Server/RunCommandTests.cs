@@ -15,6 +15,7 @@ public sealed class RunCommandTests
         gates:
           web:
             match: { path: /web }
+            identity: off
             routes:
               - get: /hi
                 respond: { status: 200, body: {{body}} }
@@ -84,7 +85,7 @@ public sealed class RunCommandTests
         using var answer = await client.PostAsync(postern.Admin + "/reload", null);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("problems")[0].GetString();
-        Assert.StartsWith(postern.ConfigFile + ":11:", problem, StringComparison.Ordinal);
+        Assert.StartsWith(postern.ConfigFile + ":12:", problem, StringComparison.Ordinal);
         using var config = JsonDocument.Parse(await client.GetStringAsync(postern.Admin + "/config"));
         Assert.Equal(1, config.RootElement.GetProperty("gates")[0].GetProperty("version").GetInt32());
         Assert.Equal("hello", await client.GetStringAsync(postern.Url + "/web/hi"));
@@ -110,7 +111,7 @@ public sealed class RunCommandTests
     {
         await using var postern = await PosternProcess.StartAsync(Config().Replace("get: /hi", "gett: /hi", StringComparison.Ordinal));
         Assert.Equal(1, await postern.ExitAsync());
-        Assert.StartsWith(postern.ConfigFile + ":10:", postern.Said, StringComparison.Ordinal);
+        Assert.StartsWith(postern.ConfigFile + ":11:", postern.Said, StringComparison.Ordinal);
     }
 
     [Fact]

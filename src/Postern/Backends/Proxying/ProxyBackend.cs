@@ -58,7 +58,24 @@ internal sealed class ProxyBackend : IBackend
         {
             scope.Check.Warn(options, "sticky", "has no effect with one target; remove it, or write a weighted list in 'to'");
         }
+        if (options.Sticky is not null && options.To.Count > 1)
+        {
+            CheckSticky(scope, options);
+        }
         return [.. targets];
+    }
+
+    /// <summary>Whether what the route is sticky by can be there.</summary>
+    private static void CheckSticky(RouteScope scope, ProxyOptions options)
+    {
+        if (options.Sticky!.StartsWith("header:", StringComparison.Ordinal))
+        {
+            scope.Touch(options.Sticky[7..], options, "sticky", "no request of a client has it; write sticky: consumer");
+        }
+        else if (options.Sticky == "consumer" && scope.Callers == Callers.Anyone && (scope.Route.Sections.Off.Contains("identity") || scope.Gate.Sections.Off.Contains("identity")))
+        {
+            scope.Check.Error(options, "sticky", "no caller is known where identity is off, got 'consumer'; write sticky: ip, or say who may call");
+        }
     }
 
     private static (Target?, string?) CompileTarget(RouteScope scope, TargetOptions to)

@@ -27,7 +27,7 @@ public static class ProxyExtensions
         }
     }
 
-    /// <summary>What keeps a caller on its side of a weighted list: <c>ip</c>, <c>header:NAME</c>, <c>cookie:NAME</c>.</summary>
+    /// <summary>What keeps a caller on its side of a weighted list: <c>consumer</c>, <c>ip</c>, <c>header:NAME</c>, <c>cookie:NAME</c>.</summary>
     public static T Sticky<T>(this T at, string by) where T : SectionBuilder => at.Proxy(o => o with { Sticky = by });
 
     /// <summary>Sends the client's <c>Host</c> on.</summary>

@@ -10,7 +10,8 @@ public sealed record ProxyOptions : Options
     /// an upstream; its path takes <c>{name}</c> from the route; without a path the rest of the request's own path is sent.</summary>
     [OneOrMany, RouteOnly] public IReadOnlyList<TargetOptions>? To { get; init; }
 
-    /// <summary>What keeps a caller on its side of a weighted list: <c>ip</c>, <c>header:NAME</c> or <c>cookie:NAME</c>.</summary>
+    /// <summary>What keeps a caller on its side of a weighted list: <c>consumer</c> (who it is known to be), <c>ip</c>, <c>header:NAME</c>
+    /// or <c>cookie:NAME</c>. A request without it takes its turn.</summary>
     public string? Sticky { get; init; }
 
     /// <summary>Whether the upstream sees the client's <c>Host</c> instead of its own.</summary>
@@ -22,10 +23,10 @@ public sealed record ProxyOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        var ok = Sticky is null or "ip" || (Sticky.Split(':', 2) is ["header" or "cookie", { Length: > 0 } name] && Token.IsValid(name));
+        var ok = Sticky is null or "consumer" or "ip" || (Sticky.Split(':', 2) is ["header" or "cookie", { Length: > 0 } name] && Token.IsValid(name));
         if (!ok)
         {
-            check.Error(this, "sticky", $"not a way to be sticky, got '{Sticky}'; write ip, header:NAME or cookie:NAME");
+            check.Error(this, "sticky", $"not a way to be sticky, got '{Sticky}'; write consumer, ip, header:NAME or cookie:NAME");
         }
     }
 }

@@ -51,6 +51,10 @@ internal static class RequestHead
             fields.Add("tracestate", exchange.TraceState);
         }
         fields.Add("X-Request-Id", exchange.RequestId);
+        foreach (var (name, value) in exchange.Told)
+        {
+            fields.Add(name, value);
+        }
         if (headers.TE.Count > 0 && HopByHop.Names(headers.TE, "trailers"))
         {
             fields.Add("TE", "trailers");
@@ -113,15 +117,15 @@ internal static class RequestHead
     private static class Trailers
     {
         public static Func<IHeaderDictionary?> Of(HttpContext context) => () =>
-            context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers ? Harmless(trailers.Trailers) : null;
+            context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers ? Harmless(trailers.Trailers, Exchange.Of(context).Reserved) : null;
 
         /// <summary>What may come last: an upstream may add trailers to the fields of the head, which have been guarded.</summary>
-        private static IHeaderDictionary Harmless(IHeaderDictionary trailers)
+        private static IHeaderDictionary Harmless(IHeaderDictionary trailers, ReservedFields reserved)
         {
             var kept = new HeaderDictionary();
             foreach (var (name, values) in trailers)
             {
-                if (HopByHop.IsTrailer(name))
+                if (HopByHop.IsTrailer(name) && !reserved.Contains(name))
                 {
                     kept[name] = values;
                 }

@@ -81,7 +81,7 @@ internal sealed class Targets
     }
 }
 
-/// <summary>What a caller is recognised by: its address, a header, a cookie.</summary>
+/// <summary>What a caller is recognised by: who it is, its address, a header, a cookie.</summary>
 internal sealed class StickyKey
 {
     private readonly string source;
@@ -97,6 +97,8 @@ internal sealed class StickyKey
     public string? Of(HttpContext context, Exchange exchange) => source switch
     {
         "ip" => exchange.ClientAddress,
+        // An id is unique among the callers of one way only.
+        "consumer" => exchange.Consumer is { } consumer ? $"{consumer.Way}\n{consumer.Id}" : null,
         "header" => context.Request.Headers[name],
         _ => context.Request.Cookies[name],
     };

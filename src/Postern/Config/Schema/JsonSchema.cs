@@ -126,6 +126,10 @@ internal sealed class JsonSchema
         {
             return new JsonObject { ["type"] = "object", ["additionalProperties"] = Value(held, property) };
         }
+        if (property?.FromFile is not null || type == typeof(FileText))
+        {
+            return new JsonObject { ["type"] = "string" };
+        }
         if (Words.IsRecord(type))
         {
             var record = Reference(Define(type));

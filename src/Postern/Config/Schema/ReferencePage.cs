@@ -83,7 +83,7 @@ internal sealed class ReferencePage
             var standard = property.Needed is not null ? "needed" : Defaults.Of(property) is { } text ? $"`{text}`" : "";
             var range = property.Range is { } bounds ? $"{bounds.From} – {bounds.To}" : "";
             var here = place.Length == 0 ? property.Key : $"{place}.{property.Key}";
-            Row(property.Key, Type(property.Type, property.OneOrMany, here), standard, range, Text(property));
+            Row(property.Key, (property.FromFile is not null ? "path of a file with a " : "") + Type(property.Type, property.OneOrMany, here), standard, range, Text(property));
         }
         foreach (var (key, type, text) in more.Where(m => !KeyFinder.Methods.Contains(m.Key) && m.Key != "when"))
         {
@@ -131,6 +131,7 @@ internal sealed class ReferencePage
         }
         return type switch
         {
+            _ when type == typeof(FileText) => "path of a file",
             _ when type == typeof(bool) => "`true` or `false`",
             _ when type == typeof(int) || type == typeof(long) => "whole number",
             _ when type == typeof(TimeSpan) => "duration",

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Postern.Config.Yaml;
 
 /// <summary>Reads the main file and what it includes, each into nodes, and keeps files from including themselves.</summary>
@@ -14,15 +16,20 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         var (text, problem) = sources.Read(path, Sources.MaxFile);
         if (problem is not null)
         {
-            var here = problem.StartsWith("no such file", StringComparison.Ordinal) ? "no such file; check the path or make one" : problem;
+            var here = problem.StartsWith(Sources.Missing, StringComparison.Ordinal) ? $"{Sources.Missing}; check the path or make one" : problem;
             check.Error(new Origin(path, 0, 0, ""), $"can't be read: {here}");
             return;
         }
-        Parse(path, text!, "the file is empty; begin it with version: 1", bind);
+        Parse(path, text!, bind, () => check.Error(new Origin(path, 1, 1, ""), "the file is empty; begin it with version: 1"));
     }
 
     /// <summary>Reads a file that was included at <paramref name="at"/>.</summary>
-    public void Included(string path, Origin at, Action<Node> bind)
+    /// <param name="path">The file.</param>
+    /// <param name="at">Where it is named.</param>
+    /// <param name="bind">Takes what is in it.</param>
+    /// <param name="empty">Takes that nothing is in it; null where that is a mistake.</param>
+    /// <param name="make">The command that makes such a file, with <c>{0}</c> for its path; null where people write it.</param>
+    public void Included(string path, Origin at, Action<Node> bind, Action? empty = null, string? make = null)
     {
         var full = Path.GetFullPath(path);
         var earlier = reading.FindIndex(r => r.Full == full);
@@ -39,7 +46,8 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         var (text, problem) = sources.Read(path, Sources.MaxFile);
         if (problem is not null)
         {
-            check.Break(at, $"can't read '{path}': {problem}");
+            var missing = make is not null && problem.StartsWith(Sources.Missing, StringComparison.Ordinal);
+            check.Break(at, $"can't read '{path}': {(missing ? $"{Sources.Missing}; make it with: {string.Format(CultureInfo.InvariantCulture, make!, path)}" : problem)}");
             return;
         }
         check.Reading(path);
@@ -47,10 +55,10 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         {
             config.Files.Add(path);
         }
-        Parse(path, text!, "the file is empty; write the gate's match and routes", bind);
+        Parse(path, text!, bind, empty ?? (() => check.Error(new Origin(path, 1, 1, ""), "the file is empty; write what it is included for")));
     }
 
-    private void Parse(string path, string text, string empty, Action<Node> bind)
+    private void Parse(string path, string text, Action<Node> bind, Action empty)
     {
         var (root, problem) = YamlReader.Read(path, text);
         if (problem is not null)
@@ -59,7 +67,7 @@ internal sealed class ConfigReader(Check check, Sources sources, GatewayConfig c
         }
         else if (root is null or ScalarNode { IsNull: true })
         {
-            check.Error(new Origin(path, 1, 1, ""), empty);
+            empty();
         }
         else
         {

@@ -12,6 +12,9 @@ internal sealed class Sources(Func<string, string>? read)
     public const int MaxFile = 1 << 20;
     public const int MaxSecret = 64 << 10;
 
+    /// <summary>How every problem of a file that isn't there begins.</summary>
+    public const string Missing = "no such file";
+
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly OrderedDictionary<string, (string? Text, string? Problem)> files = [];
     private readonly Func<string, string> read = read ?? FromDisk;
@@ -48,7 +51,7 @@ internal sealed class Sources(Func<string, string>? read)
 
     private static string Words(string path, Exception e) => e switch
     {
-        FileNotFoundException or DirectoryNotFoundException => "no such file; check the path, which begins at the directory of the file that names it",
+        FileNotFoundException or DirectoryNotFoundException => $"{Missing}; check the path, which begins at the directory of the file that names it",
         UnauthorizedAccessException => Directory.Exists(path) ? "it is a directory; name a file" : "permission denied; let the gateway's user read it",
         InvalidDataException => $"it is larger than {new ByteSize(MaxFile)}; split it",
         DecoderFallbackException => "it is not UTF-8 text; save it as UTF-8",

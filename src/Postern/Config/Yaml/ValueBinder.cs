@@ -6,7 +6,7 @@ namespace Postern.Config.Yaml;
 /// Nodes → the values of options records, by what the records' properties are. Every value leaves its place behind in
 /// the <see cref="Origin"/> of the record; one that can't be read is said so once, and a stand-in keeps its seat.
 /// </summary>
-internal sealed partial class ValueBinder(Check check, Substitution substitution, KeyFinder keys)
+internal sealed partial class ValueBinder(Check check, Substitution substitution, Sources sources, ConfigReader reader, KeyFinder keys)
 {
     /// <summary>Notes where <paramref name="step"/> stands and, for a plain value, fills in its secrets.</summary>
     public Origin Place(Origin parent, string step, Node node, ScalarNode? key = null, bool secret = false)
@@ -52,6 +52,10 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         {
             return Map(held, node, at);
         }
+        if (type == typeof(FileText))
+        {
+            return File(node, at, need);
+        }
         return Words.IsRecord(type) ? Record(type, node, at, need) : Plain(type, node, at, need);
     }
 
@@ -91,6 +95,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         _ => $"'{Cut(at.Text ?? "")}'",
     };
 
+    /// <summary>The same where a record of that type is wanted: what stands there instead may be the secret that it is about.</summary>
+    private static string Got(Node node, Origin at, Type wanted) => node is ScalarNode { IsNull: false } && IsSecret(wanted) ? "a text" : Got(node, at);
+
+    private static bool IsSecret(Type type) => type.IsDefined(typeof(SecretAttribute), inherit: false);
+
     private object? Plain(Type type, Node node, Origin at, string need)
     {
         if (node is not ScalarNode || at.Text is not { } text)
@@ -118,8 +127,8 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 at.Adopt("[0]", at);
                 return Bind(entry, false, node, at, need) is { } only ? Listed(entry, [only]) : null;
             }
-            var fix = node is ScalarNode && at is { Secret: false, Text: { } text } ? $"write [{Cut(text)}]" : "begin each entry with '-'";
-            check.Break(at, $"a list is needed, got {Got(node, at)}; {fix}");
+            var fix = node is ScalarNode && at is { Secret: false, Text: { } text } && !IsSecret(entry) ? $"write [{Cut(text)}]" : "begin each entry with '-'";
+            check.Break(at, $"a list is needed, got {Got(node, at, entry)}; {fix}");
             return null;
         }
         if (sequence.Items.Count == 0)
@@ -157,12 +166,12 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
     {
         if (node is not MappingNode mapping)
         {
-            if (node is ScalarNode && Sections.ShorthandOf(type) is { } plain)
+            if (Sections.ShorthandOf(type) is { } plain && (Words.ListOf(plain.Type) is null ? node is ScalarNode : plain.OneOrMany || node is SequenceNode))
             {
                 at.Adopt(plain.Key, at);
                 return Bind(plain.Type, plain.OneOrMany, node, at, need) is { } value ? With(type, at, plain, value) : null;
             }
-            check.Break(at, $"{need} is needed, got {Got(node, at)}; {(LacksSpace(node) ? Space : Fixes.Of(type, ""))}");
+            check.Break(at, $"{need} is needed, got {Got(node, at, type)}; {(LacksSpace(node) ? Space : Fixes.Of(type, ""))}");
             return null;
         }
         Repeated(mapping, at);
@@ -175,13 +184,65 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
                 continue;
             }
             var place = Place(at, key.Text, value, key, property.Secret || at.Secret);
-            if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
+            if (property.FromFile is { } from && value is ScalarNode { IsNull: false })
+            {
+                property.Info.SetValue(record, Included(property.Type, value, place, from));
+            }
+            else if (property.CanBeEmpty && value is ScalarNode { IsNull: true } or SequenceNode { Items.Count: 0 })
+            {
+                continue; // Its default is no entries.
+            }
+            else if (property.FromFile is not null && value is not MappingNode)
+            {
+                check.Break(place, $"the path of a file is needed, got {Got(value, place)}; write {property.Needed?.Example ?? "one"}");
+            }
+            else if (Bind(property.Type, property.OneOrMany, value, place) is { } bound)
             {
                 property.Info.SetValue(record, bound);
             }
         }
         at.Incomplete = mapping.Entries.Any(e => !at.Has(e.Key.Text) || at.At(e.Key.Text).Broken);
         return record;
+    }
+
+    /// <summary>The text of a file.</summary>
+    private FileText? File(Node node, Origin at, string need)
+    {
+        if (Plain(typeof(string), node, at, need) is not string path)
+        {
+            return null;
+        }
+        var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
+        var (text, problem) = sources.Read(full, Sources.MaxSecret);
+        if (problem is not null)
+        {
+            check.Break(at, $"can't read '{path}': {problem}");
+            return null;
+        }
+        return new FileText(full, text!);
+    }
+
+    /// <summary>A record from a file of its own.</summary>
+    private Options? Included(Type type, Node node, Origin at, FromFileAttribute from)
+    {
+        if (at.Broken || at.Text is not { Length: > 0 } path)
+        {
+            return null;
+        }
+        var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
+        var found = FileOf(type, full, at, from.Make);
+        at.Broken |= found is null;
+        return found;
+    }
+
+    /// <summary>A record from a file that holds nothing else; one with nothing in it says nothing.</summary>
+    public Options? FileOf(Type type, string path, Origin at, string? make)
+    {
+        Options? found = null;
+        reader.Included(
+            path, at, root => found = (Options?)Record(type, root, new Origin(root.File, root.Line, root.Column, ""), Words.Of(type)),
+            empty: () => found = New(type, new Origin(path, 1, 1, "")), make: make);
+        return found;
     }
 
     private static Options With(Type type, Origin at, Sections.Property property, object value)
@@ -200,7 +261,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
 
     /// <summary>Keeps the seat of an entry that couldn't be read, so that those behind it keep their numbers.</summary>
     private static object StandIn(Type type, Origin at) =>
-        type == typeof(string) ? "" : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
+        type == typeof(string) ? "" : type == typeof(FileText) ? new FileText("", "") : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
 
     private const System.Reflection.BindingFlags Static = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic;
 

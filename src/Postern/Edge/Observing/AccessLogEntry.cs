@@ -11,5 +11,5 @@ internal struct AccessLogEntry
     public int Status;
     public Failure Failure;
     public string Gate, Route, Method, Path, TraceId, RequestId, Client;
-    public string? Upstream, Destination, Reason;
+    public string? Upstream, Destination, Reason, Identity, Consumer;
 }

@@ -49,6 +49,8 @@ internal sealed class JsonLine
         Text(",\"traceId\":"u8, entry.TraceId);
         Text(",\"requestId\":"u8, entry.RequestId);
         Text(",\"client\":"u8, entry.Client);
+        Optional(",\"identity\":"u8, entry.Identity);
+        Optional(",\"consumer\":"u8, entry.Consumer);
         Raw("}\n"u8);
     }
 
@@ -56,7 +58,8 @@ internal sealed class JsonLine
     private void Reserve(in AccessLogEntry entry)
     {
         var characters = entry.Gate.Length + entry.Route.Length + entry.Method.Length + entry.Path.Length + entry.TraceId.Length + entry.RequestId.Length
-            + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Reason?.Length ?? 0);
+            + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Reason?.Length ?? 0)
+            + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0);
         var needed = length + 512 + (characters * 6);
         if (needed > buffer.Length)
         {

@@ -26,8 +26,8 @@ internal sealed class ObservingStage(TimeProvider time) : IStage
         var trusted = scope.Config.Root.Written<GatewayOptions>().TrustedProxies ?? [];
         var proxies = scope.State.Keep("trustedProxies", string.Join(' ', trusted), () => TrustedProxies.Compile(trusted));
         var options = scope.Config.Root.Written<TelemetrySection>().Telemetry?.AccessLog ?? new AccessLogOptions();
-        // What no route answers is compiled under a gate without a name, and belongs to no route.
-        var route = scope.Gate.Name.Length == 0 ? "" : (scope.Gate.Own.Match.Path ?? "").TrimEnd('/') + scope.Route.Template;
+        // What no route answers is compiled as a route without a template.
+        var route = (scope.Gate.Own.Match.Path ?? "").TrimEnd('/') + scope.Route.Template;
         var metrics = new RouteMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, route);
         scope.Note("observe", $"access log {options.To}");
         return new Observed(next, route, proxies, metrics, AccessLog.Of(scope.State, options, time), scope.Logger, time).InvokeAsync;
@@ -78,6 +78,8 @@ internal sealed partial class Observed(
             Upstream = exchange.Upstream,
             Destination = exchange.Destination,
             Reason = exchange.FailureReason,
+            Identity = exchange.Consumer?.Way,
+            Consumer = exchange.Consumer?.Id,
         });
         if (activity is not null)
         {

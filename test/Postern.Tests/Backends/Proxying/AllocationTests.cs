@@ -27,7 +27,7 @@ public sealed class AllocationTests
             listen: http://127.0.0.1:0
             telemetry: { accessLog: /dev/null }
             upstreams: { up: { url: "http://127.0.0.1:{{upstream.Port}}" } }
-            gates: { web: { match: { path: /web }, routes: [{ get: "/items/{id}", to: "http://up/api/items/{id}" }] } }
+            gates: { web: { match: { path: /web }, identity: off, routes: [{ get: "/items/{id}", to: "http://up/api/items/{id}" }] } }
             """);
         var (gateway, problems) = OpenedGateway.Open(file, NullLoggerFactory.Instance, TimeProvider.System);
         Assert.Empty(problems);

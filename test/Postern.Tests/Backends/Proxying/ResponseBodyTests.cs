@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Edge.Authenticating;
 using Postern.Runtime;
 using Postern.Tests.Harness;
 using Postern.Tests.Server;
@@ -25,7 +26,7 @@ public sealed class ResponseBodyTests
         var (runtime, problems) = GatewayRuntime.Start(() => PosternExtensions.Load(null, g =>
         {
             g.Upstream("u", upstream.Url);
-            g.Gate("web", gate => Postern.Backends.Proxying.ProxyExtensions.To(gate.Get("/"), "http://u"));
+            g.Gate("web", gate => Postern.Backends.Proxying.ProxyExtensions.To(gate.IdentityOff().Get("/"), "http://u"));
         }), NullLogger.Instance, TimeProvider.System);
         Assert.Empty(problems);
         using var gateway = runtime!;

@@ -76,6 +76,29 @@ public sealed class TargetsTests
     }
 
     [Fact]
+    public void A_known_consumer_stays_on_its_side_whatever_its_request()
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("consumer"));
+        var sides = Callers(200).Select(id => Assert.Single(Callers(10).Select(address => ChooseFor(targets, "customers", id, address)).Distinct())).ToList();
+        Assert.InRange(sides.Count(s => s == "a"), 70, 130);
+        // Who is called the same by another way is another.
+        Assert.Contains(Callers(200), id => ChooseFor(targets, "customers", id, "x") != ChooseFor(targets, "partners", id, "x"));
+    }
+
+    [Fact]
+    public void Without_a_consumer_to_stick_to_a_request_takes_its_turn()
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("consumer"));
+        Assert.Equal(500, Enumerable.Range(0, 1000).Count(_ => Choose(targets, "10.0.0.1") == "a"), 5.0);
+    }
+
+    private static string ChooseFor(Targets targets, string way, string id, string address) => targets.Choose(new DefaultHttpContext(), new Exchange
+    {
+        ClientAddress = address,
+        Consumer = new Consumer { Id = id, Way = way, Claims = default },
+    }).Upstream.Name;
+
+    [Fact]
     public void A_request_without_the_sticky_header_takes_its_turn()
     {
         var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("header:X-Device"));

@@ -15,11 +15,13 @@ public sealed class ConfigFileTests
           web:
             headers: { request: { set: { X-Gate: web } } }
             timeout: 2s
+            identity: off
             routes:
               - { get: /a, to: [http://orders/a, http://orders/b], sticky: "cookie:${env:COOKIE}" }
           mobile: { include: gates/mobile.yaml }
         --- gates/mobile.yaml
         match: { path: /mobile }
+        identity: off
         routes:
           - any: "/{**rest}"
             to: http://orders
@@ -80,9 +82,9 @@ public sealed class ConfigFileTests
             version: 1
             drain: 3s
             gates:
-              web: { routes: [{ get: /a, respond: gone }] }
+              web: { identity: off, routes: [{ get: /a, respond: gone }] }
               mobile: { include: gates/mobile.yaml }
-              partner: { routes: [{ get: /a, respond: 204 }] }
+              partner: { identity: off, routes: [{ get: /a, respond: 204 }] }
             """);
         Assert.Equal([null, "web", "mobile"], loaded.Check.Problems.Select(p => p.Gate));
         Assert.True(loaded.Check.Failed("mobile"));
@@ -108,7 +110,7 @@ public sealed class ConfigFileTests
         Assert.Equal(TimeSpan.FromSeconds(2), options.Timeout);
         Assert.Equal("postern.yaml:7:14", options.Origin!.At("timeout").Position);
         Assert.Equal("gates.web.routes[0].to[1]", options.Origin!.At("to[1].url").Path);
-        Assert.Equal("postern.yaml:9:42", options.Origin!.At("to[1].url").Position);
+        Assert.Equal("postern.yaml:10:42", options.Origin!.At("to[1].url").Position);
     }
 
     [Fact]
@@ -117,7 +119,7 @@ public sealed class ConfigFileTests
         var route = ConfigCase.Parse(TwoGates).Load().Config.Gates[1].Routes[0];
         Assert.Equal("*", route.Method);
         Assert.Equal("/{**rest}", route.Template);
-        Assert.Equal("gates/mobile.yaml:3:10", route.Sections.Origin.At("any").Position);
+        Assert.Equal("gates/mobile.yaml:4:10", route.Sections.Origin.At("any").Position);
     }
 
     [Fact]

@@ -34,6 +34,21 @@ public sealed class AccessLogTests
     }
 
     [Fact]
+    public void A_line_says_who_called_where_somebody_knows()
+    {
+        Write(Entry() with { Identity = "partners", Consumer = "acme\n\"inc\"" });
+        Assert.EndsWith(",\"client\":\"192.0.2.1\",\"identity\":\"partners\",\"consumer\":\"acme\\n\\\"inc\\\"\"}\n", sink.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_consumer_of_any_length_has_room()
+    {
+        var id = new string('\u0001', 100_000);
+        Write(Entry() with { Identity = "partners", Consumer = id });
+        Assert.Equal(id, Assert.Single(sink.Lines).GetProperty("consumer").GetString());
+    }
+
+    [Fact]
     public void What_there_is_not_is_left_out()
     {
         Write(Entry() with { Reason = "not a failure" });

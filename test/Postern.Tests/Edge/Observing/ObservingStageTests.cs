@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
 using Postern.Edge.Observing;
 using Postern.Pipeline;
@@ -181,6 +182,7 @@ public sealed class ObservingStageTests
             return Task.CompletedTask;
         });
         Assert.Contains("http_server_active_requests{postern_gate=\"web\"} 1\n", during);
+        route.State.Start(TimeProvider.System, NullLogger.Instance);
         route.State.Commit();
         await Run(_ => Task.CompletedTask);
         Assert.Contains("http_route=\"/web/things/{id}\"} 2\n", Metrics());
@@ -189,7 +191,7 @@ public sealed class ObservingStageTests
     [Fact]
     public async Task A_request_without_a_route_is_observed_too()
     {
-        var none = new OneRoute("*", "/", gate: "", prefix: null);
+        var none = new OneRoute("*", "", gate: "", prefix: null);
         none.Config.Root.Set<TelemetrySection>(t => t with { Telemetry = new TelemetryOptions { AccessLog = new AccessLogOptions { To = "off" } } });
         var context = OneRoute.Request();
         await none.Compile(new ObservingStage(), c => Answer.FailAsync(c, Failure.NotFound))(context);

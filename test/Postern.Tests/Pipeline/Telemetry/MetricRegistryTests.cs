@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -25,6 +26,7 @@ public sealed class MetricRegistryTests
     {
         var state = new StatePool();
         MetricRegistry.Of(state).Counter("a_total", "A.").Add();
+        state.Start(TimeProvider.System, NullLogger.Instance);
         state.Commit();
         Assert.Equal(1, MetricRegistry.Of(state).Counter("a_total", "A.").Value);
     }

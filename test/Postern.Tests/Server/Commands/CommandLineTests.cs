@@ -14,6 +14,7 @@ public sealed class CommandLineTests : IDisposable
         admin: http://127.0.0.1:0
         gates:
           web:
+            identity: off
             routes:
               - get: /hi
                 respond: { status: 200, body: hello }
@@ -34,6 +35,11 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("got 'x'", "demo", "--port", "x")]
     [InlineData("got '70000'", "demo", "--port", "70000")]
     [InlineData("got '-1'", "demo", "--port=-1")]
+    [InlineData("got '3d'", "token", "--expires", "3d")]
+    [InlineData("got '25h'", "token", "--expires", "25h")]
+    [InlineData("got '0'", "token", "--expires", "0")]
+    [InlineData("got 'localhost'", "token", "--url", "localhost")]
+    [InlineData("'usr_1'", "token", "usr_1")]
     [InlineData("--help", "")]
     public async Task Wrong_usage_is_exit_2_and_a_word_about_it(string says, params string[] arguments)
     {
@@ -51,6 +57,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("explain")]
     [InlineData("schema")]
     [InlineData("demo")]
+    [InlineData("token")]
     public async Task Help_is_everywhere_with_an_example(string command)
     {
         var (code, output, error) = await RunningTool.RunAsync(folder.Path, command.Length == 0 ? ["--help"] : [command, "--help"]);
@@ -84,6 +91,7 @@ public sealed class CommandLineTests : IDisposable
     {
         folder.Write("gates/web.yaml", """
             match: { path: /web }
+            identity: off
             routes:
               - get: /a
                 to: http://ordres/a
@@ -106,7 +114,7 @@ public sealed class CommandLineTests : IDisposable
             Assert.Equal(1, code);
             Assert.Equal(
                 ["postern.yaml:2:17: drain.delay: ", "postern.yaml:4:18: upstreams.orders.url: ", "postern.yaml:7:21: gates.other.include: ",
-                 "gates/web.yaml:4:9: routes[0].to: ", "gates/web.yaml:5:10: routes[1].get: ", "gates/web.yaml:7:14: routes[1].maxBody: "],
+                 "gates/web.yaml:5:9: routes[0].to: ", "gates/web.yaml:6:10: routes[1].get: ", "gates/web.yaml:8:14: routes[1].maxBody: "],
                 error.Split('\n').Select(l => string.Join(": ", l.Split(": ")[..2]) + ": "));
         }
     }
@@ -124,6 +132,7 @@ public sealed class CommandLineTests : IDisposable
               a: { url: "http://10.0.0.5" }
             gates:
               web:
+                identity: off
                 routes:
                   - get: /a
                     sticky: ip
@@ -132,7 +141,7 @@ public sealed class CommandLineTests : IDisposable
         var (code, output, error) = await RunningTool.RunAsync(folder.Path, "check");
         Assert.Equal(0, code);
         Assert.EndsWith("1 warning", output, StringComparison.Ordinal);
-        Assert.StartsWith("postern.yaml:8:17: gates.web.routes[0].sticky: warning: ", error, StringComparison.Ordinal);
+        Assert.StartsWith("postern.yaml:9:17: gates.web.routes[0].sticky: warning: ", error, StringComparison.Ordinal);
         (code, output, error) = await RunningTool.RunAsync(folder.Path, "check", "--strict");
         Assert.Equal((1, ""), (code, output));
         Assert.Contains("sticky: warning: ", error, StringComparison.Ordinal);

@@ -9,6 +9,8 @@ public sealed class ExplainTests : IDisposable
     private const string Config = """
         version: 1
         listen: { url: "http://127.0.0.1:8080", paths: { encodedSlash: allow } }
+        identity: { opaque: { introspection: { endpoint: "https://auth.example.com/introspect", clientId: postern, clientSecret: s } } }
+        forwardIdentity: { headers: { X-User-Id: sub }, token: { issuer: "https://api.example.com" } }
         upstreams:
           orders: { urls: ["http://10.0.0.5:5003", "http://10.0.0.6:5003"], balance: roundRobin, timeout: 3s }
           orders-v2: { url: "http://10.0.0.7:5003" }
@@ -17,6 +19,7 @@ public sealed class ExplainTests : IDisposable
             owner: web-team
             match: { path: /web }
             headers: { request: { set: { X-Gate: web } } }
+            identity: off
             routes:
               - get: /orders/{id:int}
                 to: http://orders/api/{id}?limit=5
@@ -33,8 +36,10 @@ public sealed class ExplainTests : IDisposable
                 to: http://orders/search?q={word}
               - get: /old/{**rest}
                 respond: { status: 308, headers: { Location: "/web/{rest}" } }
+              - { get: /me, to: http://orders/me, identity: opaque }
           hosted:
             match: { host: "*.example.com" }
+            identity: off
             routes:
               - any: /{**rest}
                 to: http://orders
@@ -53,11 +58,12 @@ public sealed class ExplainTests : IDisposable
         Assert.Equal((0, ""), (code, error));
         Assert.Equal("""
             GET /web/orders/7?a=%20b&c
-            gate     web, owned by web-team  (postern.yaml:8:5)
-            route    GET /web/orders/{id:int}  (postern.yaml:12:9)
+            gate     web, owned by web-team  (postern.yaml:10:5)
+            route    GET /web/orders/{id:int}  (postern.yaml:15:9)
                      id = 7
             observe  access log stdout
             guard    maxBody 10MB
+            identity off: anyone may call
             proxy    request headers: set X-Gate: web
             upstream orders
                      deadline: timeout 3s
@@ -78,6 +84,9 @@ public sealed class ExplainTests : IDisposable
     [InlineData("POST", "/web/orders", "upstream orders, 75% of requests")]
     [InlineData("POST", "/web/orders", "upstream orders-v2, 25% of requests")]
     [InlineData("POST", "/web/orders", "guard    maxBody 16KB")]
+    [InlineData("GET", "/web/me", "tell     X-User-Id from sub; X-Postern-Identity: a token of https://api.example.com for 1m; the caller's credential goes on")]
+    [InlineData("GET", "/.well-known/jwks.json", "endpoint GET /.well-known/jwks.json, the gateway's own, before any gate")]
+    [InlineData("GET", "/.well-known/jwks.json", "keys     the public keys of X-Postern-Identity")]
     public async Task An_answer_is_told(string method, string url, string line, string? header = null)
     {
         var (code, output, _) = await ExplainAsync([method, url, .. header is null ? Array.Empty<string>() : ["-H", header]]);
@@ -99,9 +108,9 @@ public sealed class ExplainTests : IDisposable
     [InlineData("GET", "/web/../x", "refused  400 bad-path: ")]
     [InlineData("GET", "web", "refused  not a path")]
     [InlineData("GET", "/nowhere", "404 route-not-found: no gate answers; the gates are")]
-    [InlineData("GET", "/nowhere", "  web  /web  postern.yaml:8:5")]
-    [InlineData("GET", "/web/oders/7", "  GET /web/orders/{id:int}  postern.yaml:12:9")]
-    [InlineData("GET", "/web/orders/x", "  GET /web/orders/{id} when header X-Canary=v2  postern.yaml:14:9  (its 'when' does not hold)")]
+    [InlineData("GET", "/nowhere", "  web  /web  postern.yaml:10:5")]
+    [InlineData("GET", "/web/oders/7", "  GET /web/orders/{id:int}  postern.yaml:15:9")]
+    [InlineData("GET", "/web/orders/x", "  GET /web/orders/{id} when header X-Canary=v2  postern.yaml:17:9  (its 'when' does not hold)")]
     public async Task Why_nothing_answers_is_told(string method, string url, string line)
     {
         var (code, output, _) = await ExplainAsync(method, url);

@@ -15,6 +15,7 @@ public sealed class PublishTests
         await DotnetAsync("publish", "-o", folder["out"]);
         Assert.True(File.Exists(folder["out/Postern.xml"]));
         Assert.True(File.Exists(folder["out/shop/gates/web.yaml"]));
+        Assert.True(File.Exists(folder["out/shop/keys.yaml"]));
         await using var demo = await RunningTool.StartAsync(folder["out/postern"], folder.Path, ["demo", "--port", "0"]);
         using var client = new HttpClient();
         Assert.NotEmpty(await client.GetStringAsync(demo.Url + "/web/products/7"));
@@ -31,6 +32,7 @@ public sealed class PublishTests
         using var settings = new StreamReader(await package.Entries.Single(e => e.Name == "DotnetToolSettings.xml").OpenAsync());
         Assert.Contains("<Command Name=\"postern\" EntryPoint=\"Postern.Server.dll\"", await settings.ReadToEndAsync(), StringComparison.Ordinal);
         Assert.Contains(package.Entries, e => e.FullName.EndsWith("/shop/gates/web.yaml", StringComparison.Ordinal));
+        Assert.Contains(package.Entries, e => e.FullName.EndsWith("/shop/keys.yaml", StringComparison.Ordinal));
         Assert.Contains(package.Entries, e => e.Name == "Postern.xml");
     }
 
@@ -45,6 +47,7 @@ public sealed class PublishTests
             drain: { delay: 0 }
             gates:
               web:
+                identity: off
                 routes:
                   - get: /hi
                     respond: { status: 200, body: hello }

@@ -105,7 +105,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
         folder.Write("mobile.yaml", Gate("/mobile", "two"));
         await postern.SaysAsync("Gate web keeps its last good configuration:");
         // On lines of their own, as check prints them.
-        await postern.SaysAsync($"\n{folder["web.yaml"]}:4:5: routes[0]: unknown key 'respnod'");
+        await postern.SaysAsync($"\n{folder["web.yaml"]}:5:5: routes[0]: unknown key 'respnod'");
 
         using var json = JsonDocument.Parse(await admin.GetStringAsync("/config"));
         var (web, mobile) = (json.RootElement.GetProperty("gates")[0], json.RootElement.GetProperty("gates")[1]);
@@ -128,7 +128,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
     [Fact]
     public async Task A_change_that_takes_a_restart_is_named()
     {
-        var text = "version: 1\nlisten: http://127.0.0.1:0\nadmin: http://127.0.0.1:0\ndrain: { delay: 0 }\ngates: { web: { routes: [{ get: /a, respond: 200 }] } }\n";
+        var text = "version: 1\nlisten: http://127.0.0.1:0\nadmin: http://127.0.0.1:0\ndrain: { delay: 0 }\ngates: { web: { identity: off, routes: [{ get: /a, respond: 200 }] } }\n";
         var config = folder.Write("postern.yaml", text);
         await using var postern = await RunningTool.StartAsync("run", "--config", config);
         folder.Write("postern.yaml", text.Replace("delay: 0", "delay: 9s", StringComparison.Ordinal).Replace("listen: http://127.0.0.1:0", "listen: { url: \"http://127.0.0.1:0\", limits: { headCount: 7 } }", StringComparison.Ordinal));
@@ -148,6 +148,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
           web:
             match: { path: /web }
             headers: { request: { set: { X-Version: "{{i}}" } } }
+            identity: off
             routes:
               - any: /a
                 to: http://service/a
@@ -157,7 +158,7 @@ public sealed class ReloadUnderLoadTests : IDisposable
                 to: http://service/ws
         """;
 
-    private static string Gate(string path, string body) => $"match: {{ path: {path} }}\nroutes:\n  - get: /a\n    respond: {{ status: 200, body: {body} }}\n";
+    private static string Gate(string path, string body) => $"match: {{ path: {path} }}\nidentity: off\nroutes:\n  - get: /a\n    respond: {{ status: 200, body: {body} }}\n";
 
     private static async Task<int> VersionAsync(HttpClient admin)
     {

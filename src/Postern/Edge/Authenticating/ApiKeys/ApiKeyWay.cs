@@ -1,0 +1,50 @@
+using Postern.Pipeline;
+
+namespace Postern.Edge.Authenticating.ApiKeys;
+
+/// <summary>
+/// Knows callers by their keys: a key's SHA-256 leads to whose it is in one look-up, from a table that is made when the
+/// configuration is read. So nothing is fetched and nothing is remembered. A plain hash is enough, and no slow one is needed:
+/// a key that <c>postern keys</c> made can't be guessed.
+/// </summary>
+internal sealed class ApiKeyWay : Way
+{
+    private readonly string file;
+    private volatile KeyTable keys;
+
+    public ApiKeyWay(string name, ApiKeyOptions options) : base(name)
+    {
+        (Header, Query, file) = (options.Header, options.Query, FileOf(options));
+        keys = new KeyTable(this, options.Keys);
+    }
+
+    /// <summary>The header field that carries its keys, or null.</summary>
+    public string? Header { get; }
+
+    /// <summary>The query parameter that carries its keys, or null.</summary>
+    public string? Query { get; }
+
+    public override string Summary =>
+        $"API keys in {(Header is not null ? $"the header {Header}" : $"the query parameter {Query}")}{(file.Length > 0 ? $", from {file}" : "")}";
+
+    /// <summary>The way of these options, with the keys that were read with them as soon as the configuration is taken.</summary>
+    public static ApiKeyWay Of(StatePool state, string name, ApiKeyOptions options)
+    {
+        var way = (ApiKeyWay)state.Keep<Way>("identity", $"{name} apiKey {options.Header}?{options.Query} {FileOf(options)}", () => new ApiKeyWay(name, options));
+        state.Keep("api keys", $"{name} {KeyTable.Reading(options.Keys)}", () => new KeyTable(way, options.Keys));
+        return way;
+    }
+
+    /// <summary>From now on these are the keys.</summary>
+    public void Take(KeyTable table) => keys = table;
+
+    public override Consumer? Find(in Digest digest) => keys.Find(digest) is { } key && key.Holds(Time) ? key.Consumer : null;
+
+    /// <summary>The client isn't told whether a key was once good; the log is.</summary>
+    public override ValueTask<Verdict> JudgeAsync(string credential, Digest digest, string client) =>
+        new(keys.Find(digest) is not { } key ? Verdict.Refused(Failure.InvalidKey, null, "no such key")
+            : key.Holds(Time) ? Verdict.Known(key.Consumer)
+            : Verdict.Refused(Failure.InvalidKey, null, key.Ended));
+
+    private static string FileOf(ApiKeyOptions options) => options.Keys?.Origin is { Path: "", File: { } file } ? file : "";
+}

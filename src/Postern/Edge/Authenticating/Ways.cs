@@ -1,0 +1,203 @@
+using Postern.Config;
+using Postern.Edge.Authenticating.ApiKeys;
+using Postern.Edge.Authenticating.Introspecting;
+using Postern.Edge.Authenticating.Jwt;
+using Postern.Edge.Authenticating.Jwt.Keys;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+
+namespace Postern.Edge.Authenticating;
+
+/// <summary>
+/// The ways that one route lists, and the choice among them by what a request carries: a key where a key is expected, a
+/// token by its exact issuer, any other bearer token at the one place that can be asked. No way is tried because another failed.
+/// </summary>
+internal sealed class Ways
+{
+    private readonly JwtWay[] issuers;
+    private readonly IntrospectionWay? opaque;
+
+    private Ways(IEnumerable<Way> ways)
+    {
+        All = [.. ways];
+        issuers = [.. All.OfType<JwtWay>()];
+        opaque = All.OfType<IntrospectionWay>().FirstOrDefault();
+        Keys = [.. All.OfType<ApiKeyWay>()];
+        Bearers = [.. All.Where(w => w is JwtWay or IntrospectionWay)];
+    }
+
+    /// <summary>All of them, in the order listed.</summary>
+    public Way[] All { get; }
+
+    /// <summary>Those for API keys.</summary>
+    public ApiKeyWay[] Keys { get; }
+
+    /// <summary>Those for bearer tokens.</summary>
+    public Way[] Bearers { get; }
+
+    /// <summary>The ways that are listed at <paramref name="callers"/>; null with every reason why not in the scope's check.</summary>
+    public static Ways? Of(RouteScope scope, CallerOptions callers)
+    {
+        var defined = scope.Config.Root.Written<IdentitySection>().Identity;
+        var listed = new List<(Way Way, int At)>();
+        for (var i = 0; i < callers.Use!.Count; i++)
+        {
+            var name = callers.Use[i];
+            if (defined?.TryGetValue(name, out var options) is true)
+            {
+                if (Make(scope, name, options) is { } way)
+                {
+                    if (way is ApiKeyWay { Header: { } header })
+                    {
+                        scope.Touch(header, callers, $"use[{i}]", $"no client can send its key there; choose another header for '{name}'");
+                    }
+                    listed.Add((way, i));
+                }
+            }
+            else
+            {
+                scope.Check.Error(callers, $"use[{i}]", Unknown(name, defined?.Keys));
+            }
+        }
+        if (callers.Use.Count == 0)
+        {
+            scope.Check.Error(callers, "use", "the list is empty, so nobody could call; name a way, or write identity: off for anyone");
+        }
+        return Told(listed, scope.Check, callers) && listed.Count == callers.Use.Count && listed.Count > 0 ? new Ways(listed.Select(l => l.Way)) : null;
+    }
+
+    /// <summary>Who the credential is known to stand for; null where its way has to judge it.</summary>
+    public Consumer? Find(in Presented presented, in Digest digest)
+    {
+        if (presented.Keys is { } keys)
+        {
+            return keys.Find(digest);
+        }
+        foreach (var way in issuers)
+        {
+            if (way.Find(digest) is { } known)
+            {
+                return known;
+            }
+        }
+        // A route that lists no other way may have had an issuer's signed token introspected. Here it is the issuer's, and its rules hold.
+        return opaque?.Find(digest) is { } asked && (issuers.Length == 0 || !presented.Text.Contains('.') || ForBearer(presented.Text.ToString(), out _) == opaque) ? asked : null;
+    }
+
+    /// <summary>Finds out who the credential stands for, by the one way that it is for.</summary>
+    public ValueTask<Verdict> JudgeAsync(in Presented presented, in Digest digest, string client)
+    {
+        if (presented.Fault() is { } fault)
+        {
+            return new(fault);
+        }
+        var (credential, detail) = (presented.Text.ToString(), (string?)null);
+        var way = (Way?)presented.Keys ?? ForBearer(credential, out detail);
+        return way is null ? new(Verdict.Refused(Failure.InvalidToken, detail)) : way.JudgeAsync(credential, digest, client);
+    }
+
+    /// <summary>The way whose tokens look like this one; null where none has such, and then why.</summary>
+    public Way? ForBearer(string token, out string? detail)
+    {
+        detail = null;
+        if (issuers.Length == 0 || (issuers.Length == 1 && opaque is null))
+        {
+            return Bearers[0];
+        }
+        if (UnverifiedToken.Read(token) is not { } claimed)
+        {
+            // One that begins as a signed token and isn't a whole one is no opaque one either: nobody is asked what it might mean.
+            var damaged = UnverifiedToken.ReadHeader(token, out _) is not null;
+            detail = damaged ? "The token is not a valid JWT." : "The token is not a JWT.";
+            return damaged ? null : opaque;
+        }
+        Way? found = null;
+        foreach (var way in issuers)
+        {
+            if (way.Issuer == claimed.Issuer)
+            {
+                found ??= way;
+                if (way.Algorithms.Contains(claimed.Algorithm))
+                {
+                    return way;
+                }
+            }
+        }
+        detail = "The token's issuer is not accepted here.";
+        return found ?? opaque;
+    }
+
+    /// <summary>Gives every way for API keys the keys that were read now, so that a revoked one is good nowhere.</summary>
+    public static void Renew(GatewayConfig config, StatePool state)
+    {
+        foreach (var (name, options) in config.Root.Written<IdentitySection>().Identity ?? new Dictionary<string, WayOptions>())
+        {
+            if (options.ApiKey is { } keys)
+            {
+                ApiKeyWay.Of(state, name, keys);
+            }
+        }
+    }
+
+    private static Way? Make(RouteScope scope, string name, WayOptions options)
+    {
+        var told = new Check();
+        options.Validate(told);
+        // What is wrong was said when the file was read; nothing can be made of it.
+        if (told.Failed(null) || scope.Check.Failed(null))
+        {
+            return null;
+        }
+        if (options.ApiKey is { } keys)
+        {
+            return ApiKeyWay.Of(scope.State, name, keys);
+        }
+        var metrics = MetricRegistry.Of(scope.State);
+        var issuer = options.Jwt is null ? null : KeySources.Of(options.Jwt, name, scope.State);
+        return scope.State.Keep<Way>("identity", $"{name} {ConfigText.Fingerprint(options)}", () => options switch
+        {
+            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics, issuer!),
+            _ => new IntrospectionWay(name, options.Introspection!, options.Claims, metrics),
+        });
+    }
+
+    /// <summary>Whether a request always tells which way is meant.</summary>
+    private static bool Told(List<(Way Way, int At)> listed, Check check, CallerOptions callers)
+    {
+        var sound = true;
+        foreach (var (way, at) in listed)
+        {
+            if (listed.Find(l => l.At < at && Clash(l.Way, way)).Way is { } other)
+            {
+                sound = false;
+                check.Error(callers, $"use[{at}]", $"a request can't tell '{way.Name}' from '{other.Name}': {Why(way)}; list one of them");
+            }
+        }
+        return sound;
+    }
+
+    private static bool Clash(Way a, Way b) => (a, b) switch
+    {
+        (JwtWay x, JwtWay y) => x.Issuer == y.Issuer && x.Algorithms.Intersect(y.Algorithms).Any(),
+        (IntrospectionWay, IntrospectionWay) => true,
+        (ApiKeyWay x, ApiKeyWay y) => string.Equals(x.Header, y.Header, StringComparison.OrdinalIgnoreCase) && x.Query == y.Query,
+        _ => false,
+    };
+
+    private static string Why(Way way) => way switch
+    {
+        JwtWay => "both take this issuer's tokens of the same algorithm",
+        IntrospectionWay => "an opaque token doesn't say where to ask",
+        _ => "both keys come in the same place",
+    };
+
+    private static string Unknown(string name, IEnumerable<string>? defined)
+    {
+        if (defined is null)
+        {
+            return $"no identity named '{name}', got no identity at the root; define it there: identity: {{ {name}: … }}";
+        }
+        var near = Nearest.Of(name, defined) is { } meant ? $"did you mean '{meant}'? " : "";
+        return $"no identity named '{name}'; {near}(defined: {string.Join(", ", defined)})";
+    }
+}

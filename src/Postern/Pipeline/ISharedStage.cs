@@ -1,0 +1,13 @@
+using Postern.Config;
+
+namespace Postern.Pipeline;
+
+/// <summary>
+/// A stage with state that each taken configuration renews for all gates, those too that keep their last good one because
+/// their own file has errors.
+/// </summary>
+internal interface ISharedStage : IStage
+{
+    /// <summary>Asks for the state, once per configuration and before any gate is compiled.</summary>
+    void CompileShared(GatewayConfig config, StatePool state);
+}
