@@ -24,6 +24,7 @@ internal sealed class PosternAuthenticationHandler(IOptionsMonitor<PosternAuthen
     private Ways? ways;
     private Failure failure = Failure.Unauthenticated;
     private string? detail;
+    private string? scopes;
     private int? retryAfter;
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
@@ -38,7 +39,7 @@ internal sealed class PosternAuthenticationHandler(IOptionsMonitor<PosternAuthen
         var presented = Presented.Read(ways, Request.Headers, Request.QueryString.Value ?? "");
         if (presented.Failure != Failure.None)
         {
-            return Fail(presented.Failure, presented.Detail, null);
+            return Fail(presented.Failure, presented.Detail);
         }
         if (!presented.IsThere)
         {
@@ -51,7 +52,7 @@ internal sealed class PosternAuthenticationHandler(IOptionsMonitor<PosternAuthen
             var verdict = await ways.JudgeAsync(presented, digest, Context.Connection.RemoteIpAddress?.ToString() ?? "");
             if (verdict.Consumer is null)
             {
-                return Fail(verdict.Failure, verdict.Detail, verdict.RetryAfter);
+                return Fail(verdict.Failure, verdict.Detail, verdict.RetryAfter, verdict.Scopes);
             }
             consumer = verdict.Consumer;
         }
@@ -62,14 +63,14 @@ internal sealed class PosternAuthenticationHandler(IOptionsMonitor<PosternAuthen
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         await HandleAuthenticateOnceSafeAsync();
-        await AnswerAsync(failure, detail, ways is null ? default : new Challenges(ways, Scheme.Name).Of(failure, detail).ToArray());
+        await AnswerAsync(failure, detail, ways is null ? default : new Challenges(ways, Scheme.Name).Of(failure, detail, scopes).ToArray());
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => AnswerAsync(Failure.Forbidden, null, []);
 
-    private AuthenticateResult Fail(Failure reason, string? words, int? after)
+    private AuthenticateResult Fail(Failure reason, string? words, int? after = null, string? needed = null)
     {
-        (failure, detail, retryAfter) = (reason, words, after);
+        (failure, detail, retryAfter, scopes) = (reason, words, after, needed);
         return AuthenticateResult.Fail(words ?? FailureTable.Of(reason).Detail);
     }
 

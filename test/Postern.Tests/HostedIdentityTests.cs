@@ -181,6 +181,25 @@ public sealed class HostedIdentityTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_token_that_lacks_what_its_way_asks_of_all_gets_403_and_is_told_the_scopes()
+    {
+        await using var app = await StartAsync(gateway =>
+        {
+            gateway.Identity("customers", introspection: new() { Endpoint = auth.IntrospectionUrl, ClientId = AuthServer.ClientId, ClientSecret = AuthServer.ClientSecret, Scopes = ["api"] });
+            gateway.Gate("web", g => g.Identity("customers").Get("/a").Respond(200, "in"));
+        });
+        using var client = Client(app);
+        auth.Opaque("good", new JsonObject { ["scope"] = "api" });
+        auth.Opaque("poor", new JsonObject { ["scope"] = "other" });
+        Assert.Equal("alice", await client.GetStringAsync("/me", "good"));
+        using var own = await client.GetAsync("/me", "poor");
+        using var gate = await client.GetAsync("/a", "poor");
+        await IsProblemAsync(own, HttpStatusCode.Forbidden, "forbidden");
+        Assert.Contains("scope=\"api\"", own.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Equal(gate.Headers.WwwAuthenticate.ToString().Replace("\"web\"", "\"Postern\"", StringComparison.Ordinal), own.Headers.WwwAuthenticate.ToString());
+    }
+
+    [Fact]
     public async Task What_code_requires_holds()
     {
         await using var app = await StartAsync();
