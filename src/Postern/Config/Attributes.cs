@@ -43,6 +43,10 @@ public sealed class FromFileAttribute : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class CanBeEmptyAttribute : Attribute;
 
+/// <summary>A mapping that takes what the record's own keys don't: the user's own names beside them, as under <c>tiers</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class OtherKeysAttribute : Attribute;
+
 /// <summary>A value that is never shown, even where it is written as it is; on a record: what is written in its place.</summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]
 public sealed class SecretAttribute : Attribute;
