@@ -6,6 +6,7 @@ using Postern.Edge.Authorizing;
 using Postern.Edge.ForwardingIdentity;
 using Postern.Edge.Guarding;
 using Postern.Edge.Observing;
+using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Upstreams.Balancing;
@@ -28,6 +29,7 @@ internal static class Features
         new("guard", new GuardStage(), typeof(GuardOptions)) { Everywhere = true },               // refuses before anything is spent on the request
         new("identity", new AuthenticatingStage(), typeof(IdentityOptions), typeof(IdentitySection)), // who is calling, before all that asks
         new("require", new AuthorizingStage(), typeof(RequireSection)),       // what a known caller may do; refused before it uses anything up
+        new("rateLimit", new RateLimitStage(), typeof(RateLimitSection), typeof(TiersSection)), // who may not call uses nothing up
         new("tell", new ForwardIdentityStage(), Root: typeof(ForwardIdentitySection)), // behind all that may refuse the caller
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
     ];

@@ -91,6 +91,9 @@ public sealed class Exchange
     /// <summary>The fields by which upstreams are told; a client's own are gone from the head, and never come as trailers.</summary>
     internal ReservedFields Reserved { get; set; } = ReservedFields.None;
 
+    /// <summary>The limit that refused the request, or null.</summary>
+    public string? Limit { get; set; }
+
     /// <summary>Why the gateway answered itself, or the body was cut.</summary>
     public Failure Failure { get; set; }
 
@@ -108,6 +111,9 @@ public sealed class Exchange
 
     /// <summary>Bytes of body received from the client.</summary>
     public long BytesReceived { get; set; }
+
+    /// <summary>Fields that the gateway adds to the answer, whoever makes it; an upstream's of the same name give way.</summary>
+    internal FieldList AnswerFields { get; } = new();
 
     /// <summary>Reused for the fields of the request's only call.</summary>
     internal FieldList CallFields { get; } = new();
@@ -128,11 +134,12 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = CredentialField = CredentialParameter = null;
+        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = Limit = CredentialField = CredentialParameter = null;
         Consumer = null;
         Challenge = default;
         Told = [];
         CallFields.Clear();
+        AnswerFields.Clear();
         Failure = Failure.None;
         PrefixLength = 0;
         Started = BytesSent = BytesReceived = 0;

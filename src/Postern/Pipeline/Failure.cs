@@ -54,6 +54,12 @@ public enum Failure
     SeveralCredentials,
     /// <summary>The caller is known and may not do this.</summary>
     Forbidden,
+    /// <summary>The caller's tier doesn't have what this route offers.</summary>
+    NotInPlan,
+    /// <summary>The caller has used up a limit.</summary>
+    RateLimited,
+    /// <summary>As many requests are in progress as the gate, or this consumer, may have.</summary>
+    TooManyAtOnce,
     /// <summary>Nobody can be known for now: keys were never fetched, or who must be asked doesn't answer.</summary>
     IdentityUnavailable,
     /// <summary>A page from elsewhere tried to make a browser call the admin port.</summary>

@@ -22,13 +22,14 @@ public enum LimitAlgorithm
 public sealed record LimitRule(string Name, LimitAlgorithm Algorithm, long Limit, TimeSpan Window, long Capacity);
 
 /// <summary>Limits that are decided at once for one key: all let a request pass, and count it, or none counts it.</summary>
-/// <param name="Name">Tells this set of counters from others of the same key: counters of two plans never mix.</param>
-/// <param name="Rules">The limits; at least one, at most 16.</param>
-public sealed record LimitPlan(string Name, IReadOnlyList<LimitRule> Rules);
+/// <param name="Name">Tells these counters from others of the same key. Plans of one name have the same rules and share their counters.</param>
+/// <param name="Rules">Every limit that is counted under the name; at most 256.</param>
+/// <param name="Uses">Which of the rules this plan decides, by index: a route of one group leaves the others' counters alone. At least one, at most 16.</param>
+public sealed record LimitPlan(string Name, IReadOnlyList<LimitRule> Rules, IReadOnlyList<int> Uses);
 
 /// <summary>What a limiter decided.</summary>
 /// <param name="Passes">Whether the request may go on; then it has been counted everywhere, else nowhere.</param>
-/// <param name="Tightest">The rule to report: the one that refuses for longest, or the one with the smallest share left.</param>
+/// <param name="Tightest">The index of the rule to report: the one that refuses for longest, or the one with the smallest share left.</param>
 /// <param name="Remaining">How much that rule would still let pass right now.</param>
 /// <param name="Reset">When it will let its whole quota pass again (bucket: is full; window: begins anew), from now.</param>
 /// <param name="RetryAfter">When the same request would pass if nothing else came, from now; zero where it passes.</param>

@@ -32,40 +32,37 @@ public sealed record RateLimitOptions : Options
     /// <c>gate</c>, <c>route</c>; with several, each combination. Default: <c>consumer</c>.</summary>
     [OneOrMany] public IReadOnlyList<string>? By { get; init; }
 
-    /// <summary>True: the limits of the caller's tier hold (see <c>tiers</c>), instead of or beside <c>allow</c>.</summary>
+    /// <summary>True: the limits of the caller's tier hold (see <c>tiers</c>); instead of <c>allow</c>.</summary>
     public bool Tiers { get; init; }
-}
 
-/// <summary>What the root says of tiers.</summary>
-public sealed record TiersSection : Options
-{
-    /// <summary>Plans: what callers of each may use.</summary>
-    public TiersOptions? Tiers { get; init; }
-}
-
-/// <summary>Plans by name, and which one a caller has. An API key says it; a token by a claim.</summary>
-public sealed record TiersOptions : Options
-{
-    /// <summary>The claim that names a token's tier, where the way's own <c>claims.tier</c> says no other.</summary>
-    public string? Claim { get; init; }
-
-    /// <summary>The tier of callers whose key or token names none, or one that isn't defined, and of callers who aren't known.</summary>
-    [Needed(Example = "free")] public string? Default { get; init; }
-
-    /// <summary>A tier's limits.</summary>
-    [OtherKeys] public IReadOnlyDictionary<string, TierOptions>? Plans { get; init; }
-}
-
-/// <summary>One tier's limits: all of them hold at once, and a request that one refuses counts in none.</summary>
-public sealed record TierOptions : Options
-{
-    /// <summary>All requests together.</summary>
-    public Rate? Global { get; init; }
-
-    /// <summary>Requests to routes of each group; <c>none</c>: the tier lacks it, and the answer is 403.</summary>
-    public IReadOnlyDictionary<string, Rate>? Groups { get; init; }
-
-    /// <summary>How fast each of these may be used up: <c>1.5x/10s</c> is a token bucket that holds one and a half times the limit's
-    /// share of ten seconds and refills at the steady rate. Default: as fast as the caller likes.</summary>
-    public Burst? Burst { get; init; }
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        if (Allow is null && !Tiers)
+        {
+            check.Error(this, "", "says no limit; write allow: 100/minute or tiers: true");
+        }
+        if (Allow is not null && Tiers)
+        {
+            check.Error(this, "tiers", "a limit is its own or the tier's, got allow and tiers; remove one");
+        }
+        for (var i = 0; i < Allow?.Count; i++)
+        {
+            if (Allow[i].IsNone)
+            {
+                check.Error(this, $"allow[{i}]", "a limit of none lets nothing through; remove the route instead");
+            }
+        }
+        if (Burst is not null && Algorithm != LimitAlgorithm.TokenBucket)
+        {
+            check.Error(this, "burst", "only a token bucket has one; add algorithm: tokenBucket");
+        }
+        for (var i = 0; i < By?.Count; i++)
+        {
+            if (LimitKey.Problem(By[i]) is { } problem)
+            {
+                check.Error(this, $"by[{i}]", problem);
+            }
+        }
+    }
 }
