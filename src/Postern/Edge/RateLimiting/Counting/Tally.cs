@@ -1,0 +1,87 @@
+namespace Postern.Edge.RateLimiting.Counting;
+
+/// <summary>
+/// The arithmetic of one rule, in whole numbers only, as README.md beside this file defines it. A tally holds no state: that is
+/// the entry's, which is left alone until all rules of a plan let the request pass. Until then the tally works in a frame: the
+/// entry's numbers as they are at this moment.
+/// </summary>
+internal abstract class Tally
+{
+    /// <summary>Numbers in a frame: the moment in ticks, then what the algorithm needs.</summary>
+    public const int FrameSize = 4;
+
+    /// <param name="rule">The rule, of this share.</param>
+    /// <param name="whole">The quota of the whole fleet.</param>
+    /// <param name="tick">The unit of time, in microseconds.</param>
+    /// <param name="at">Where this rule's numbers begin in an entry.</param>
+    protected Tally(LimitRule rule, long whole, long tick, int at)
+    {
+        (Rule, Whole, Tick, At) = (rule, whole, tick, at);
+        Quota = rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit;
+        var window = rule.Window.Ticks / TimeSpan.TicksPerMicrosecond;
+        Window = (window + tick - 1) / tick;
+    }
+
+    /// <summary>The rule, of this share: what callers are told.</summary>
+    public LimitRule Rule { get; }
+
+    /// <summary>The most that may pass at once.</summary>
+    public long Quota { get; }
+
+    /// <summary>The same of the whole fleet: what costs more never passes.</summary>
+    public long Whole { get; }
+
+    /// <summary>The unit of time, in microseconds.</summary>
+    public long Tick { get; }
+
+    /// <summary>The window, in ticks.</summary>
+    public long Window { get; }
+
+    /// <summary>Where this rule's numbers begin in an entry.</summary>
+    protected int At { get; }
+
+    /// <summary>Brings the entry's numbers to a moment (in microseconds, never before the entry's last), in the frame.</summary>
+    public void Look(Entry entry, Span<long> frame, long moment)
+    {
+        if (Tick == 1)
+        {
+            frame[0] = moment;
+            Roll(entry, frame, entry.Last);
+        }
+        else
+        {
+            frame[0] = moment / Tick;
+            Roll(entry, frame, entry.Last / Tick);
+        }
+    }
+
+    /// <summary>Whether so much may pass.</summary>
+    public bool Passes(ReadOnlySpan<long> frame, int cost) => cost <= Whole && Fits(frame, Math.Min(cost, Quota));
+
+    /// <summary>Counts it, in the entry and in the frame.</summary>
+    public void Count(Entry entry, Span<long> frame, int cost) => Add(entry, frame, Math.Min(cost, Quota));
+
+    /// <summary>How long until so much would pass if nothing else came, in microseconds; the window where it never will.</summary>
+    public long Wait(Entry entry, ReadOnlySpan<long> frame, int cost, long now) =>
+        cost > Whole ? Window * Tick : FitsAt(entry, frame, Math.Min(cost, Quota)) * Tick - now;
+
+    /// <summary>How long until the whole quota would pass, in microseconds.</summary>
+    public long Recovery(Entry entry, ReadOnlySpan<long> frame, long now) =>
+        Left(frame) == Quota ? 0 : FullAt(entry, frame) * Tick - now;
+
+    /// <summary>How much would pass.</summary>
+    public abstract long Left(ReadOnlySpan<long> frame);
+
+    /// <summary>Brings the entry's numbers, written at <paramref name="last"/>, to the frame's moment.</summary>
+    protected abstract void Roll(Entry entry, Span<long> frame, long last);
+
+    protected abstract bool Fits(ReadOnlySpan<long> frame, long cost);
+
+    protected abstract void Add(Entry entry, Span<long> frame, long cost);
+
+    /// <summary>The first tick at which what doesn't fit now would.</summary>
+    protected abstract long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost);
+
+    /// <summary>The first tick at which the whole quota would pass, where it doesn't now.</summary>
+    protected abstract long FullAt(Entry entry, ReadOnlySpan<long> frame);
+}
