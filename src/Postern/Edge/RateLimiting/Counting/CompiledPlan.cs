@@ -198,6 +198,9 @@ internal sealed class CompiledPlan
         return (int)most;
     }
 
+    /// <summary>The arithmetic of a rule.</summary>
+    public Tally TallyOf(int rule) => tallies[rule];
+
     /// <summary>The log that rule keeps, if it does.</summary>
     public SlidingLog? LogOf(int rule) => tallies[rule] as SlidingLog;
 

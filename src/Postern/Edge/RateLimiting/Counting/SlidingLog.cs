@@ -6,7 +6,7 @@ namespace Postern.Edge.RateLimiting.Counting;
 /// </summary>
 internal sealed class SlidingLog(LimitRule rule, long whole, int at, int ring) : Tally(rule, whole, tick: 1, at)
 {
-    /// <summary>How many times a new entry has room for.</summary>
+    /// <summary>How many times a new entry has room for, at least.</summary>
     public const int FirstRoom = 8;
 
     public override long Left(ReadOnlySpan<long> frame) => Math.Max(0, Quota - frame[2]);

@@ -2,9 +2,9 @@ namespace Postern.Edge.RateLimiting.Counting;
 
 /// <summary>
 /// A part of the keys, with a lock and a share of the memory of its own. A request holds the lock for one look-up and the
-/// arithmetic of its rules. Each new key looks at two entries and drops those that have recovered; where memory is short, at more,
-/// and the one of them that has used the smallest share of its quota leaves, unless that is half or more. Where none may leave,
-/// the key counts in an entry that all such keys of its plan in this stripe share.
+/// arithmetic of its rules. Each new key looks at the next two entries and drops those that have recovered; where memory is short, at
+/// some more at random, and the one of them that has used the smallest share of its quota leaves, unless that is half or more. Where
+/// none may leave, the key counts in an entry that all such keys of its plan in this stripe share.
 /// </summary>
 internal sealed class Stripe(long budget)
 {
@@ -20,6 +20,7 @@ internal sealed class Stripe(long budget)
     private Entry?[] list = new Entry?[16];
     private int count;
     private int hand;
+    private uint dice = (uint)Random.Shared.Next();
     private long bytes = 16 * Slot;
     private long evicted;
     private long shared;
@@ -46,7 +47,7 @@ internal sealed class Stripe(long budget)
             var entry = Find(id, key, hash);
             if (entry is null)
             {
-                entry = plan.EverPasses(cost) ? Add(plan, id, key, hash, now) : plan.Nobody;
+                entry = plan.EverPasses(cost) ? Add(plan, id, key, hash, cost, now) : plan.Nobody;
             }
             else if (entry.Plan != plan)
             {
@@ -97,13 +98,14 @@ internal sealed class Stripe(long budget)
         return entry;
     }
 
-    private Entry Add(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, long now)
+    private Entry Add(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, int cost, long now)
     {
         var moment = Math.Max(now, floor);
+        var room = Math.Max(SlidingLog.FirstRoom, cost);
         Sweep(moment);
-        if (MakeRoom(Entry.BytesOf(plan, key.Length, SlidingLog.FirstRoom), slot: true, moment, keep: null))
+        if (MakeRoom(Entry.BytesOf(plan, key.Length, room), slot: true, moment, keep: null))
         {
-            return Insert(new Entry(id, key.ToString(), hash, plan, SlidingLog.FirstRoom));
+            return Insert(new Entry(id, key.ToString(), hash, plan, room));
         }
         shared++;
         hash = (int)plan.SharedId;
@@ -165,7 +167,7 @@ internal sealed class Stripe(long budget)
             var (least, leastUsed) = ((Entry?)null, Half);
             for (var i = 0; i < Sample && count > 0 && IsShort(wanted, slot); i++)
             {
-                var entry = NextByHand();
+                var entry = AnyOne();
                 var used = entry == keep ? Half : entry.Plan.Used(entry, frame, Math.Max(moment, entry.Last));
                 if (used == 0)
                 {
@@ -196,6 +198,13 @@ internal sealed class Stripe(long budget)
     {
         hand = hand + 1 < count ? hand + 1 : 0;
         return list[hand]!;
+    }
+
+    // Not the next ones: those that came one after another are often of one kind.
+    private Entry AnyOne()
+    {
+        dice = dice * 1664525 + 1013904223;
+        return list[(int)((ulong)dice * (uint)count >> 32)]!;
     }
 
     private Entry Insert(Entry entry)

@@ -10,6 +10,9 @@ internal abstract class Tally
     /// <summary>Numbers in a frame: the moment in ticks, then what the algorithm needs.</summary>
     public const int FrameSize = 4;
 
+    /// <summary>What a longer time is told as, in microseconds: ten years. A huge bucket that refills slowly takes longer than can be said.</summary>
+    public const long LongestTime = 3650 * 86_400_000_000;
+
     /// <param name="rule">The rule, of this share.</param>
     /// <param name="whole">The quota of the whole fleet.</param>
     /// <param name="tick">The unit of time, in microseconds.</param>
@@ -63,11 +66,11 @@ internal abstract class Tally
 
     /// <summary>How long until so much would pass if nothing else came, in microseconds; the window where it never will.</summary>
     public long Wait(Entry entry, ReadOnlySpan<long> frame, int cost, long now) =>
-        cost > Whole ? Window * Tick : FitsAt(entry, frame, Math.Min(cost, Quota)) * Tick - now;
+        cost > Whole ? Window * Tick : Until(FitsAt(entry, frame, Math.Min(cost, Quota)), now);
 
     /// <summary>How long until the whole quota would pass, in microseconds.</summary>
     public long Recovery(Entry entry, ReadOnlySpan<long> frame, long now) =>
-        Left(frame) == Quota ? 0 : FullAt(entry, frame) * Tick - now;
+        Left(frame) == Quota ? 0 : Until(FullAt(entry, frame), now);
 
     /// <summary>How much would pass.</summary>
     public abstract long Left(ReadOnlySpan<long> frame);
@@ -84,4 +87,7 @@ internal abstract class Tally
 
     /// <summary>The first tick at which the whole quota would pass, where it doesn't now.</summary>
     protected abstract long FullAt(Entry entry, ReadOnlySpan<long> frame);
+
+    // The product may not fit where the quotient does.
+    private long Until(long tick, long now) => tick > (now + LongestTime) / Tick ? LongestTime : tick * Tick - now;
 }
