@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -7,13 +6,16 @@ namespace Postern.Edge.RateLimiting.Counting;
 
 /// <summary>
 /// A plan made ready to count with: the rules' arithmetic, and the plan for each share of a fleet. What was counted under a plan
-/// goes on to count under another of the same shape, that is of the same name, algorithms, windows and ticks: so counters outlive
-/// a change of limits and of the number of instances.
+/// goes on to count under another of the same name, rule by rule, where algorithm, window and tick are the same: so counters
+/// outlive a change of limits, and of the number of instances.
 /// </summary>
 internal sealed class CompiledPlan
 {
     /// <summary>The most rules of a plan.</summary>
-    public const int MostRules = 16;
+    public const int MostRules = 256;
+
+    /// <summary>The most rules that are decided at once.</summary>
+    public const int MostUses = 16;
 
     /// <summary>The highest limit.</summary>
     public const long MostLimit = 1_000_000;
@@ -38,7 +40,9 @@ internal sealed class CompiledPlan
     private readonly CompiledPlan whole;
     private readonly CompiledPlan?[] shares;
     private readonly Tally[] tallies;
-    private readonly long cheapest = long.MaxValue;
+    private readonly Tally[] used;
+    private readonly int[] uses;
+    private readonly long cheapest;
 
     private CompiledPlan(LimitPlan plan, CompiledPlan? whole)
     {
@@ -48,21 +52,23 @@ internal sealed class CompiledPlan
         tallies = new Tally[plan.Rules.Count];
         for (var i = 0; i < tallies.Length; i++)
         {
-            var tally = tallies[i] = MakeTally(plan.Rules[i], whole?.tallies[i]);
-            cheapest = Math.Min(cheapest, tally.Whole);
+            tallies[i] = MakeTally(plan.Rules[i], whole?.tallies[i]);
         }
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes(Shape()), digest);
-        Id = BinaryPrimitives.ReadUInt64LittleEndian(digest);
-        LongKeyId = BinaryPrimitives.ReadUInt64LittleEndian(digest[8..]);
-        SharedId = BinaryPrimitives.ReadUInt64LittleEndian(digest[16..]);
+        uses = [.. plan.Uses];
+        used = [.. uses.Select(u => tallies[u])];
+        cheapest = used.Min(t => t.Whole);
+        Span<ulong> named = stackalloc ulong[4];
+        Digest(plan.Name, named);
+        (Id, LongKeyId, SharedId) = (named[0], named[1], named[2]);
+        Digest(string.Join('\n', tallies.Select(t => t.Identity)), named);
+        Shape = named[0];
         Nobody = new Entry(Id, "", 0, this, 0);
     }
 
     /// <summary>The plan, with the limits of this share: what callers are told.</summary>
     public LimitPlan Plan { get; }
 
-    /// <summary>Tells the counters of this shape from all others.</summary>
+    /// <summary>Tells the counters of this name from all others.</summary>
     public ulong Id { get; }
 
     /// <summary>The same for keys that are kept as a digest.</summary>
@@ -71,17 +77,20 @@ internal sealed class CompiledPlan
     /// <summary>The same for what keys without room of their own share.</summary>
     public ulong SharedId { get; }
 
+    /// <summary>The same for plans whose entries keep the same numbers in the same places.</summary>
+    public ulong Shape { get; }
+
     /// <summary>How many numbers an entry keeps.</summary>
     public int WordCount { get; private set; }
 
     /// <summary>How many logs an entry keeps.</summary>
     public int RingCount { get; private set; }
 
-    /// <summary>How many rules.</summary>
-    public int Count => tallies.Length;
-
     /// <summary>How many times a shared entry's logs have room for.</summary>
     public int SharedRoom { get; private set; }
+
+    /// <summary>How many rules are decided.</summary>
+    public int UseCount => used.Length;
 
     /// <summary>An entry under which nothing was counted, and nothing ever is.</summary>
     public Entry Nobody { get; }
@@ -90,8 +99,8 @@ internal sealed class CompiledPlan
     /// <exception cref="ArgumentOutOfRangeException">A number is out of the bounds that stand above.</exception>
     public static CompiledPlan Compile(LimitPlan plan)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(plan.Rules.Count, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(plan.Rules.Count, MostRules);
+        InRange(plan.Rules.Count, MostRules);
+        InRange(plan.Uses.Count, MostUses);
         foreach (var rule in plan.Rules)
         {
             InRange(rule.Limit, rule.Algorithm == LimitAlgorithm.SlidingLog ? MostLogged : MostLimit);
@@ -121,15 +130,15 @@ internal sealed class CompiledPlan
     /// <summary>Whether so much ever passes.</summary>
     public bool EverPasses(int cost) => cost <= cheapest;
 
-    /// <summary>Brings an entry to a moment, in the frame; returns a bit for each rule that refuses.</summary>
-    public int Weigh(Entry entry, Span<long> frame, long moment, int cost)
+    /// <summary>Brings an entry to this moment, in the frame; returns a bit for each rule that refuses.</summary>
+    public int Weigh(Entry entry, Span<long> frame, long now, int cost)
     {
         var refusing = 0;
-        for (var i = 0; i < tallies.Length; i++)
+        for (var i = 0; i < used.Length; i++)
         {
             var own = Own(frame, i);
-            tallies[i].Look(entry, own, moment);
-            if (!tallies[i].Passes(own, cost))
+            used[i].Look(entry, own, now);
+            if (!used[i].Passes(own, cost))
             {
                 refusing |= 1 << i;
             }
@@ -138,12 +147,12 @@ internal sealed class CompiledPlan
     }
 
     /// <summary>Counts what no rule refused.</summary>
-    public LimitDecision Pass(Entry entry, Span<long> frame, long moment, long now, int cost)
+    public LimitDecision Pass(Entry entry, Span<long> frame, long now, int cost)
     {
         var (tightest, left, quota) = (0, 0L, 0L);
-        for (var i = 0; i < tallies.Length; i++)
+        for (var i = 0; i < used.Length; i++)
         {
-            var tally = tallies[i];
+            var tally = used[i];
             tally.Count(entry, Own(frame, i), cost);
             var mine = tally.Left(Own(frame, i));
             if (i == 0 || mine * quota < left * tally.Quota)
@@ -151,63 +160,79 @@ internal sealed class CompiledPlan
                 (tightest, left, quota) = (i, mine, tally.Quota);
             }
         }
-        entry.Last = moment;
-        return new LimitDecision(true, tightest, left, Time(tallies[tightest].Recovery(entry, Own(frame, tightest), now)), TimeSpan.Zero);
+        return new LimitDecision(true, uses[tightest], left, Time(used[tightest].Recovery(entry, Own(frame, tightest), now)), TimeSpan.Zero);
     }
 
     /// <summary>Says what the rules that refuse would have; changes nothing.</summary>
-    public LimitDecision Refuse(Entry entry, ReadOnlySpan<long> frame, int refusing, long now, int cost)
+    public LimitDecision Refuse(Entry entry, Span<long> frame, int refusing, long now, int cost)
     {
         var (tightest, longest) = (0, -1L);
-        for (var i = 0; i < tallies.Length; i++)
+        for (var i = 0; i < used.Length; i++)
         {
-            if ((refusing >> i & 1) != 0 && tallies[i].Wait(entry, Own(frame, i), cost, now) is var wait && wait > longest)
+            if ((refusing >> i & 1) != 0 && used[i].Wait(entry, Own(frame, i), cost, now) is var wait && wait > longest)
             {
                 (tightest, longest) = (i, wait);
             }
         }
-        var rule = tallies[tightest];
-        return new LimitDecision(false, tightest, rule.Left(Own(frame, tightest)), Time(rule.Recovery(entry, Own(frame, tightest), now)), Time(longest));
+        var tally = used[tightest];
+        var own = Own(frame, tightest);
+        return new LimitDecision(false, uses[tightest], tally.Left(own), Time(tally.Recovery(entry, own, now)), Time(longest));
     }
 
-    /// <summary>What is left of each rule.</summary>
-    public LimitReading[] Read(Entry entry, Span<long> frame, long moment, long now)
+    /// <summary>What is left of each of the plan's rules, used or not.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="floor">The moment it is looked at, at least.</param>
+    /// <param name="now">The moment from which times are told.</param>
+    public LimitReading[] Read(Entry entry, long floor, long now)
     {
         var readings = new LimitReading[tallies.Length];
+        Span<long> frame = stackalloc long[Tally.FrameSize];
         for (var i = 0; i < tallies.Length; i++)
         {
-            var own = Own(frame, i);
-            tallies[i].Look(entry, own, moment);
-            readings[i] = new LimitReading(tallies[i].Rule, tallies[i].Left(own), Time(tallies[i].Recovery(entry, own, now)));
+            var tally = tallies[i];
+            tally.Look(entry, frame, Math.Max(now, floor));
+            readings[i] = new LimitReading(tally.Rule, tally.Left(frame), Time(tally.Recovery(entry, frame, now)));
         }
         return readings;
     }
 
     /// <summary>How much of its tightest quota an entry has used, in thousandths rounded down; 0 only where nothing at all is.</summary>
-    public int Used(Entry entry, Span<long> frame, long moment)
+    public int Used(Entry entry, long now)
     {
         var most = 0L;
-        for (var i = 0; i < tallies.Length; i++)
+        Span<long> frame = stackalloc long[Tally.FrameSize];
+        foreach (var tally in tallies)
         {
-            var tally = tallies[i];
-            var own = Own(frame, i);
-            tally.Look(entry, own, moment);
-            var used = tally.Quota - tally.Left(own);
-            most = Math.Max(most, used == 0 ? 0 : Math.Max(1, used * 1000 / tally.Quota));
+            if (tally.Last(entry) != 0)
+            {
+                tally.Look(entry, frame, now);
+                var used = tally.Quota - tally.Left(frame);
+                most = Math.Max(most, used == 0 ? 0 : Math.Max(1, used * 1000 / tally.Quota));
+            }
         }
         return (int)most;
+    }
+
+    /// <summary>Copies what an entry counted under another plan, for the rules that are still there.</summary>
+    public void Carry(Entry entry, long[] words, Ring[] rings)
+    {
+        foreach (var tally in tallies)
+        {
+            if (Array.Find(entry.Plan.tallies, t => t.Identity == tally.Identity) is { } before)
+            {
+                tally.Carry(before, entry, words, rings);
+            }
+        }
     }
 
     /// <summary>The arithmetic of a rule.</summary>
     public Tally TallyOf(int rule) => tallies[rule];
 
-    /// <summary>The log that rule keeps, if it does.</summary>
-    public SlidingLog? LogOf(int rule) => tallies[rule] as SlidingLog;
+    /// <summary>The log that a used rule keeps, if it does.</summary>
+    public SlidingLog? LogOf(int use) => used[use] as SlidingLog;
 
-    /// <summary>The part of a frame that is a rule's.</summary>
-    public static Span<long> Own(Span<long> frame, int rule) => frame.Slice(rule * Tally.FrameSize, Tally.FrameSize);
-
-    private static ReadOnlySpan<long> Own(ReadOnlySpan<long> frame, int rule) => frame.Slice(rule * Tally.FrameSize, Tally.FrameSize);
+    /// <summary>The part of a frame that is a used rule's.</summary>
+    public static Span<long> Own(Span<long> frame, int use) => frame.Slice(use * Tally.FrameSize, Tally.FrameSize);
 
     private static TimeSpan Time(long microseconds) => new(microseconds * TimeSpan.TicksPerMicrosecond);
 
@@ -230,41 +255,39 @@ internal sealed class CompiledPlan
         return tick;
     }
 
+    private static void Digest(string text, Span<ulong> numbers)
+    {
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(text), digest);
+        for (var i = 0; i < numbers.Length; i++)
+        {
+            numbers[i] = BinaryPrimitives.ReadUInt64LittleEndian(digest[(i * 8)..]);
+        }
+    }
+
     private Tally MakeTally(LimitRule rule, Tally? ofWhole)
     {
         var at = WordCount;
         var quota = ofWhole?.Whole ?? (rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit);
         // A share keeps the tick of the whole plan, so that the numbers mean the same.
         var tick = ofWhole?.Tick ?? TickOf(rule);
-        switch (rule.Algorithm)
+        Tally tally = rule.Algorithm switch
         {
-            case LimitAlgorithm.FixedWindow:
-                WordCount += 1;
-                return new FixedWindow(rule, quota, at);
-            case LimitAlgorithm.SlidingWindow:
-                WordCount += 2;
-                return new SlidingWindow(rule, quota, tick, at);
-            case LimitAlgorithm.TokenBucket:
-                WordCount += 1;
-                return new TokenBucket(rule, quota, tick, at);
-            default:
-                SharedRoom = Math.Max(SharedRoom, (int)quota);
-                return new SlidingLog(rule, quota, at, RingCount++);
+            LimitAlgorithm.FixedWindow => new FixedWindow(rule, quota, at),
+            LimitAlgorithm.SlidingWindow => new SlidingWindow(rule, quota, tick, at),
+            LimitAlgorithm.TokenBucket => new TokenBucket(rule, quota, tick, at),
+            _ => new SlidingLog(rule, quota, RingCount++),
+        };
+        WordCount += tally.Size;
+        if (tally is SlidingLog)
+        {
+            SharedRoom = Math.Max(SharedRoom, (int)quota);
         }
+        return tally;
     }
 
     private LimitPlan Share(int instances) => whole.Plan with
     {
         Rules = [.. whole.Plan.Rules.Select(r => r with { Limit = Math.Max(1, r.Limit / instances), Capacity = Math.Max(1, r.Capacity / instances) })],
     };
-
-    private string Shape()
-    {
-        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{Plan.Name.Length}:{Plan.Name}");
-        foreach (var tally in tallies)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"|{(int)tally.Rule.Algorithm}:{tally.Window}:{tally.Tick}");
-        }
-        return text.ToString();
-    }
 }

@@ -8,8 +8,8 @@ namespace Postern.Edge.RateLimiting.Counting;
 /// <param name="room">How many times each of its rings has room for.</param>
 internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, int room)
 {
-    // Header and method table, then five references, two long and two int.
-    private const int Itself = 16 + 5 * 8 + 2 * 8 + 2 * 4;
+    // Header and method table, then five references, a long and two int.
+    private const int Itself = 16 + 5 * 8 + 8 + 2 * 4;
 
     public ulong Id { get; } = id;
 
@@ -18,16 +18,13 @@ internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, i
     public int Hash { get; } = hash;
 
     /// <summary>The numbers of all rules, one after another.</summary>
-    public long[] Words { get; } = new long[plan.WordCount];
+    public long[] Words { get; private set; } = new long[plan.WordCount];
 
     /// <summary>The times of the rules that keep a log.</summary>
-    public Ring[] Rings { get; } = MakeRings(plan.RingCount, room);
+    public Ring[] Rings { get; private set; } = MakeRings(plan.RingCount, room);
 
-    /// <summary>The plan it was last asked with: of the same shape, but perhaps with other limits.</summary>
-    public CompiledPlan Plan { get; set; } = plan;
-
-    /// <summary>When the last request was counted; the numbers are of that moment. Microseconds since the epoch.</summary>
-    public long Last { get; set; }
+    /// <summary>The plan it was last asked with.</summary>
+    public CompiledPlan Plan { get; private set; } = plan;
 
     /// <summary>The next in the same bucket.</summary>
     public Entry? Next { get; set; }
@@ -58,6 +55,18 @@ internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, i
         var text = (22L + 2 * keyLength + 7) & ~7;
         var rings = plan.RingCount == 0 ? 0 : 24 + plan.RingCount * (8L + 32 + 24 + 8 * room);
         return Itself + text + 24 + 8L * plan.WordCount + rings;
+    }
+
+    /// <summary>Goes on under another plan of the same name. Where that has other rules, those that stayed keep what they counted.</summary>
+    public void GoOnUnder(CompiledPlan plan)
+    {
+        if (plan.Shape != Plan.Shape)
+        {
+            var (words, rings) = (new long[plan.WordCount], MakeRings(plan.RingCount, SlidingLog.FirstRoom));
+            plan.Carry(this, words, rings);
+            (Words, Rings) = (words, rings);
+        }
+        Plan = plan;
     }
 
     private static Ring[] MakeRings(int count, int room)

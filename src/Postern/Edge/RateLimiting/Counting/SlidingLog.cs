@@ -4,15 +4,17 @@ namespace Postern.Edge.RateLimiting.Counting;
 /// The time of each unit that passed in the last window, oldest first. Exact. It costs eight bytes for each unit in the window, so
 /// the limit is at most <see cref="CompiledPlan.MostLogged"/>.
 /// </summary>
-internal sealed class SlidingLog(LimitRule rule, long whole, int at, int ring) : Tally(rule, whole, tick: 1, at)
+internal sealed class SlidingLog(LimitRule rule, long whole, int at) : Tally(rule, whole, tick: 1, at)
 {
     /// <summary>How many times a new entry has room for, at least.</summary>
     public const int FirstRoom = 8;
 
+    public override int Size => 0;
+
     public override long Left(ReadOnlySpan<long> frame) => Math.Max(0, Quota - frame[2]);
 
     /// <summary>The entry's times.</summary>
-    public Ring Times(Entry entry) => entry.Rings[ring];
+    public Ring Times(Entry entry) => entry.Rings[At];
 
     /// <summary>How much room the times need to count so much; 0 where they have it.</summary>
     public int Wanted(Entry entry, ReadOnlySpan<long> frame, int cost)
@@ -21,6 +23,10 @@ internal sealed class SlidingLog(LimitRule rule, long whole, int at, int ring) :
         var room = Times(entry).Room;
         return needed <= room ? 0 : (int)Math.Max(needed, Math.Min(room * 2L, Whole));
     }
+
+    public override long Last(Entry entry) => Times(entry) is { Count: > 0 and var count } times ? times[count - 1] : 0;
+
+    public override void Carry(Tally before, Entry entry, long[] words, Ring[] rings) => rings[At] = ((SlidingLog)before).Times(entry);
 
     protected override void Roll(Entry entry, Span<long> frame, long last)
     {

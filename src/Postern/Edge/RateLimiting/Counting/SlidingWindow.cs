@@ -2,18 +2,21 @@ namespace Postern.Edge.RateLimiting.Counting;
 
 /// <summary>
 /// Two counts, of this window since the epoch and of the one before, which weighs as much as a window that ends now would still
-/// cover of it. Two numbers: the count before, the count now.
+/// cover of it. Three numbers: when it last counted, the count before, the
+/// count now.
 /// </summary>
 internal sealed class SlidingWindow(LimitRule rule, long whole, long tick, int at) : Tally(rule, whole, tick, at)
 {
+    public override int Size => 3;
+
     public override long Left(ReadOnlySpan<long> frame) =>
         Math.Max(0, Quota - frame[2] - (frame[1] * Covered(frame) + Window - 1) / Window);
 
     protected override void Roll(Entry entry, Span<long> frame, long last)
     {
         var start = frame[0] - frame[0] % Window;
-        (frame[1], frame[2]) = last >= start ? (entry.Words[At], entry.Words[At + 1])
-            : last >= start - Window ? (entry.Words[At + 1], 0)
+        (frame[1], frame[2]) = last >= start ? (entry.Words[At + 1], entry.Words[At + 2])
+            : last >= start - Window ? (entry.Words[At + 2], 0)
             : (0, 0);
         frame[3] = start;
     }
@@ -24,7 +27,7 @@ internal sealed class SlidingWindow(LimitRule rule, long whole, long tick, int a
     protected override void Add(Entry entry, Span<long> frame, long cost)
     {
         frame[2] += cost;
-        (entry.Words[At], entry.Words[At + 1]) = (frame[1], frame[2]);
+        (entry.Words[At], entry.Words[At + 1], entry.Words[At + 2]) = (frame[4], frame[1], frame[2]);
     }
 
     protected override long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost)

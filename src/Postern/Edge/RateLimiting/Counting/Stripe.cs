@@ -41,7 +41,7 @@ internal sealed class Stripe(long budget)
 
     public LimitDecision Take(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, int cost, long now)
     {
-        Span<long> frame = stackalloc long[plan.Count * Tally.FrameSize];
+        Span<long> frame = stackalloc long[plan.UseCount * Tally.FrameSize];
         lock (gate)
         {
             var entry = Find(id, key, hash);
@@ -51,25 +51,28 @@ internal sealed class Stripe(long budget)
             }
             else if (entry.Plan != plan)
             {
-                entry.Plan = plan;
+                GoOn(entry, plan);
             }
-            var moment = Moment(entry, now);
+            var moment = Math.Max(now, floor);
             var refusing = plan.Weigh(entry, frame, moment, cost);
             if (refusing == 0 && plan.RingCount > 0)
             {
                 refusing = Enlarge(entry, plan, frame, cost, moment);
             }
-            return refusing == 0 ? plan.Pass(entry, frame, moment, now, cost) : plan.Refuse(entry, frame, refusing, now, cost);
+            return refusing == 0 ? plan.Pass(entry, frame, now, cost) : plan.Refuse(entry, frame, refusing, now, cost);
         }
     }
 
     public LimitReading[] Read(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, long now)
     {
-        Span<long> frame = stackalloc long[plan.Count * Tally.FrameSize];
         lock (gate)
         {
             var entry = Find(id, key, hash) ?? plan.Nobody;
-            return plan.Read(entry, frame, Moment(entry, now), now);
+            if (entry.Plan != plan)
+            {
+                GoOn(entry, plan);
+            }
+            return plan.Read(entry, floor, now);
         }
     }
 
@@ -86,7 +89,12 @@ internal sealed class Stripe(long budget)
         }
     }
 
-    private long Moment(Entry entry, long now) => Math.Max(Math.Max(now, floor), entry.Last);
+    private void GoOn(Entry entry, CompiledPlan plan)
+    {
+        bytes -= entry.Bytes;
+        entry.GoOnUnder(plan);
+        bytes += entry.Bytes;
+    }
 
     private Entry? Find(ulong id, ReadOnlySpan<char> key, int hash)
     {
@@ -110,7 +118,7 @@ internal sealed class Stripe(long budget)
         shared++;
         hash = (int)plan.SharedId;
         var entry = Find(plan.SharedId, "", hash) ?? Insert(new Entry(plan.SharedId, "", hash, plan, plan.SharedRoom));
-        entry.Plan = plan;
+        GoOn(entry, plan);
         return entry;
     }
 
@@ -118,7 +126,7 @@ internal sealed class Stripe(long budget)
     private int Enlarge(Entry entry, CompiledPlan plan, Span<long> frame, int cost, long moment)
     {
         var refusing = 0;
-        for (var i = 0; i < plan.Count; i++)
+        for (var i = 0; i < plan.UseCount; i++)
         {
             if (plan.LogOf(i) is not { } log || log.Wanted(entry, CompiledPlan.Own(frame, i), cost) is var wanted && wanted == 0)
             {
@@ -141,11 +149,10 @@ internal sealed class Stripe(long budget)
 
     private void Sweep(long moment)
     {
-        Span<long> frame = stackalloc long[CompiledPlan.MostRules * Tally.FrameSize];
         for (var i = 0; i < SweptPerKey && count > 0; i++)
         {
             var entry = NextByHand();
-            if (entry.Plan.Used(entry, frame, Math.Max(moment, entry.Last)) == 0)
+            if (entry.Plan.Used(entry, moment) == 0)
             {
                 Forget(entry, moment);
             }
@@ -154,7 +161,6 @@ internal sealed class Stripe(long budget)
 
     private bool MakeRoom(long wanted, bool slot, long moment, Entry? keep)
     {
-        Span<long> frame = stackalloc long[CompiledPlan.MostRules * Tally.FrameSize];
         var fruitless = 0;
         while (IsShort(wanted, slot))
         {
@@ -168,7 +174,7 @@ internal sealed class Stripe(long budget)
             for (var i = 0; i < Sample && count > 0 && IsShort(wanted, slot); i++)
             {
                 var entry = AnyOne();
-                var used = entry == keep ? Half : entry.Plan.Used(entry, frame, Math.Max(moment, entry.Last));
+                var used = entry == keep ? Half : entry.Plan.Used(entry, moment);
                 if (used == 0)
                 {
                     Forget(entry, moment);

@@ -105,7 +105,7 @@ public sealed class BoundTests
     /// <summary>Sends as much as passes, as soon as it does.</summary>
     private static List<long> Greedy(long from, long to, params LimitRule[] rules)
     {
-        var (counters, plan, passed) = (new LocalCounters(), CompiledPlan.Compile(new LimitPlan("p", rules)), new List<long>());
+        var (counters, plan, passed) = (new LocalCounters(), CompiledPlan.Compile(new LimitPlan("p", rules, [.. Enumerable.Range(0, rules.Length)])), new List<long>());
         for (var now = from; now <= to;)
         {
             var decision = counters.Take(plan, "key", 1, now);

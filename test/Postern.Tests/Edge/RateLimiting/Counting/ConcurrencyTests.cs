@@ -15,10 +15,11 @@ public sealed class ConcurrencyTests
     public void Many_threads_pass_as_much_as_one_would() => Prop.ForAll(
         Scenario.Any(3, 1, Enum.GetValues<LimitAlgorithm>()), scenario =>
     {
-        var (plan, model, counters, now) = (CompiledPlan.Compile(scenario.Plan), new Model(scenario.Plan), new LocalCounters(), scenario.Start);
+        var (model, counters, now) = (new Model(scenario.Plan), new LocalCounters(), scenario.Start);
         foreach (var step in scenario.Steps.Take(12))
         {
             now = Math.Max(0, now + step.Later);
+            var plan = CompiledPlan.Compile(scenario.Using(step));
             // All ask for the same at the same moment, so their order makes no difference.
             var passed = 0;
             Race(_ =>
@@ -28,9 +29,9 @@ public sealed class ConcurrencyTests
                     Interlocked.Add(ref passed, counters.Take(plan, "key", step.Cost, now).Passes ? 1 : 0);
                 }
             });
-            for (var i = 0; i < 4 * Threads && AllPass(model, now, step.Cost); i++)
+            for (var i = 0; i < 4 * Threads && AllPass(model, step, now); i++)
             {
-                model.Add(now, step.Cost, 1);
+                model.Add(step.Rules, now, step.Cost, 1);
                 passed--;
             }
             if (passed != 0)
@@ -47,7 +48,7 @@ public sealed class ConcurrencyTests
     [InlineData(LimitAlgorithm.TokenBucket, 1000 + 59_999_999L * 1000 / 60_000_000)]
     public void A_minute_of_many_threads_passes_the_limit_and_not_one_more(LimitAlgorithm algorithm, long expected)
     {
-        var plan = CompiledPlan.Compile(new LimitPlan("p", [new LimitRule("r", algorithm, 1000, TimeSpan.FromMinutes(1), 1000)]));
+        var plan = CompiledPlan.Compile(new LimitPlan("p", [new LimitRule("r", algorithm, 1000, TimeSpan.FromMinutes(1), 1000)], [0]));
         var (counters, passed, ticks) = (new LocalCounters(), new long[4], -1L);
         Race(_ =>
         {
@@ -71,7 +72,7 @@ public sealed class ConcurrencyTests
     [Fact]
     public void Threads_that_bring_new_keys_lose_none()
     {
-        var (counters, plan) = (new LocalCounters(), CompiledPlan.Compile(new LimitPlan("p", [new LimitRule("r", LimitAlgorithm.SlidingWindow, 3, TimeSpan.FromMinutes(1), 3)])));
+        var (counters, plan) = (new LocalCounters(), CompiledPlan.Compile(new LimitPlan("p", [new LimitRule("r", LimitAlgorithm.SlidingWindow, 3, TimeSpan.FromMinutes(1), 3)], [0])));
         var passed = 0;
         Race(thread =>
         {
@@ -95,7 +96,7 @@ public sealed class ConcurrencyTests
         Assert.Equal(20_000 * 86_400_000_000 + 7, clock.Now);
     }
 
-    private static bool AllPass(Model model, long now, int cost) => Enumerable.Range(0, model.Count).All(r => model.Passes(r, now, cost, 1));
+    private static bool AllPass(Model model, Step step, long now) => step.Rules.All(r => model.Passes(r, now, step.Cost, 1));
 
     private static void Race(Action<int> work)
     {

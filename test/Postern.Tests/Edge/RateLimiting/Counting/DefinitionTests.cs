@@ -33,12 +33,13 @@ public sealed class DefinitionTests
     /// <summary>Sends the requests to both; returns what differs.</summary>
     private static string? Follow(Scenario scenario)
     {
-        var (counters, plan, model, now) = (new LocalCounters(), CompiledPlan.Compile(scenario.Plan), new Model(scenario.Plan), scenario.Start);
+        var (counters, model, now) = (new LocalCounters(), new Model(scenario.Plan), scenario.Start);
         for (var i = 0; i < scenario.Steps.Count; i++)
         {
-            var (step, share) = (scenario.Steps[i], plan.ForOneOf(scenario.Steps[i].Instances));
+            var step = scenario.Steps[i];
+            var share = CompiledPlan.Compile(scenario.Using(step)).ForOneOf(step.Instances);
             now = Math.Max(0, now + step.Later);
-            var passes = Enumerable.Range(0, model.Count).All(r => model.Passes(r, now, step.Cost, step.Instances));
+            var passes = step.Rules.All(r => model.Passes(r, now, step.Cost, step.Instances));
             var decision = counters.Take(share, "key", step.Cost, now);
             if (decision.Passes != passes)
             {
@@ -46,7 +47,7 @@ public sealed class DefinitionTests
             }
             if (passes)
             {
-                model.Add(now, step.Cost, step.Instances);
+                model.Add(step.Rules, now, step.Cost, step.Instances);
             }
             var wrong = (passes ? null : Wait(model, step, now, decision)) ?? Readings(counters, share, model, step, now, decision);
             if (wrong is not null)
@@ -61,7 +62,7 @@ public sealed class DefinitionTests
     private static string? Wait(Model model, Step step, long now, LimitDecision decision)
     {
         var end = now + Microseconds(decision.RetryAfter);
-        for (var r = 0; r < model.Count; r++)
+        foreach (var r in step.Rules)
         {
             if (model.NeverPasses(r, step.Cost))
             {
@@ -111,7 +112,7 @@ public sealed class DefinitionTests
                 return $"rule {r}: the decision says {decision}, the reading {readings[r]}";
             }
             var (mine, other) = (left * Model.Quota(tightest.Rule), tightest.Remaining * quota);
-            if (decision.Passes && (mine < other || mine == other && r < decision.Tightest))
+            if (decision.Passes && step.Rules.Contains(r) && (mine < other || mine == other && r < decision.Tightest))
             {
                 return $"rule {r} is tighter than {decision.Tightest}";
             }

@@ -154,7 +154,7 @@ public sealed class KeySpaceTests
 
     private static CompiledPlan Compile(params LimitRule[] rules) => Compile("p", rules);
 
-    private static CompiledPlan Compile(string name, params LimitRule[] rules) => CompiledPlan.Compile(new LimitPlan(name, rules));
+    private static CompiledPlan Compile(string name, params LimitRule[] rules) => CompiledPlan.Compile(new LimitPlan(name, rules, [.. Enumerable.Range(0, rules.Length)]));
 
     private static LimitRule Rule(LimitAlgorithm algorithm, long limit, long capacity = 1) => new("r", algorithm, limit, TimeSpan.FromMinutes(1), capacity);
 }

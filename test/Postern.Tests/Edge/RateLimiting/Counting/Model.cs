@@ -10,11 +10,10 @@ namespace Postern.Tests.Edge.RateLimiting.Counting;
 internal sealed class Model(LimitPlan plan)
 {
     private readonly List<Unit>[] passed = [.. plan.Rules.Select(_ => new List<Unit>())];
-    private long last;
 
     public int Count => plan.Rules.Count;
 
-    public long Moment(long now) => Math.Max(now, last);
+    public long Moment(int rule, long now) => passed[rule] is [.., var last] ? Math.Max(now, last.Moment) : now;
 
     public static long Quota(LimitRule rule) => rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit;
 
@@ -37,7 +36,7 @@ internal sealed class Model(LimitPlan plan)
         }
         cost = Math.Min(cost, Quota(own));
         var tick = Tick(rule);
-        var (at, window) = (Moment(now) / tick, Window(rule));
+        var (at, window) = (Moment(rule, now) / tick, Window(rule));
         return own.Algorithm switch
         {
             LimitAlgorithm.FixedWindow => Within(rule, at / window * window, (at / window + 1) * window) + cost <= own.Limit,
@@ -47,13 +46,12 @@ internal sealed class Model(LimitPlan plan)
         };
     }
 
-    public void Add(long now, int cost, int instances)
+    public void Add(IEnumerable<int> rules, long now, int cost, int instances)
     {
-        last = Moment(now);
-        for (var i = 0; i < Count; i++)
+        foreach (var i in rules)
         {
-            var own = Shared(i, instances);
-            passed[i].Add(new Unit(last / Tick(i), Math.Min(cost, Quota(own)), own.Limit));
+            var (own, moment) = (Shared(i, instances), Moment(i, now));
+            passed[i].Add(new Unit(moment, moment / Tick(i), Math.Min(cost, Quota(own)), own.Limit));
         }
     }
 
@@ -104,7 +102,7 @@ internal sealed class Model(LimitPlan plan)
         return rest <= new Fraction(0, 1) ? new Fraction(0, 1) : rest;
     }
 
-    private readonly record struct Unit(long At, long Cost, long Limit);
+    private readonly record struct Unit(long Moment, long At, long Cost, long Limit);
 
     /// <summary>An exact fraction.</summary>
     private readonly record struct Fraction(BigInteger Over, BigInteger Under)

@@ -49,6 +49,36 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void A_rule_that_comes_or_goes_leaves_the_others_counters_alone()
+    {
+        LimitRule[] rules = [.. Enum.GetValues<LimitAlgorithm>().Select(a => Rule(a, 100, 100) with { Name = $"{a}" })];
+        var (counters, before) = (new LocalCounters(), Compile(rules));
+        counters.Take(before, "a", 60, Now);
+        var bytes = counters.Occupancy.Bytes;
+        // The other way round, with one more.
+        var after = Compile([Rule(LimitAlgorithm.FixedWindow, 100) with { Name = "more" }, .. rules.Reverse()]);
+        Assert.Equal([100, 40, 40, 40, 40], counters.Read(after, "a", Now).Select(r => r.Remaining));
+        Assert.Equal(bytes + 16, counters.Occupancy.Bytes);
+        counters.Take(after, "a", 10, Now);
+        Assert.Equal([30, 30], counters.Read(Compile(rules[..2]), "a", Now).Select(r => r.Remaining));
+        Assert.Equal([30, 30, 100, 100], counters.Read(before, "a", Now).Select(r => r.Remaining));
+    }
+
+    [Fact]
+    public void What_a_route_does_not_use_it_leaves_alone()
+    {
+        var (counters, rules) = (new LocalCounters(), new[] { Rule(LimitAlgorithm.FixedWindow, 10), Rule(LimitAlgorithm.FixedWindow, 5), Rule(LimitAlgorithm.FixedWindow, 2) });
+        var read = CompiledPlan.Compile(new LimitPlan("tier", rules, [0, 1]));
+        var write = CompiledPlan.Compile(new LimitPlan("tier", rules, [0, 2]));
+        Assert.Equal((true, 2), Take(write, 2));
+        Assert.Equal((false, 2), Take(write, 1));
+        Assert.Equal((true, 1), Take(read, 5));
+        Assert.Equal([3, 0, 0], counters.Read(write, "a", Now).Select(r => r.Remaining));
+
+        (bool, int) Take(CompiledPlan plan, int cost) => counters.Take(plan, "a", cost, Now) is var d ? (d.Passes, d.Tightest) : default;
+    }
+
+    [Fact]
     public void A_smaller_bucket_waits_for_no_more_than_itself_to_refill()
     {
         var counters = new LocalCounters();
@@ -60,9 +90,9 @@ public sealed class PlanTests
     public void Plans_of_different_names_count_apart()
     {
         var (counters, rule) = (new LocalCounters(), Rule(LimitAlgorithm.FixedWindow, 1));
-        Assert.True(counters.Take(CompiledPlan.Compile(new LimitPlan("a", [rule])), "key", 1, Now).Passes);
-        Assert.True(counters.Take(CompiledPlan.Compile(new LimitPlan("b", [rule])), "key", 1, Now).Passes);
-        Assert.False(counters.Take(CompiledPlan.Compile(new LimitPlan("a", [rule])), "key", 1, Now).Passes);
+        Assert.True(counters.Take(CompiledPlan.Compile(new LimitPlan("a", [rule], [0])), "key", 1, Now).Passes);
+        Assert.True(counters.Take(CompiledPlan.Compile(new LimitPlan("b", [rule], [0])), "key", 1, Now).Passes);
+        Assert.False(counters.Take(CompiledPlan.Compile(new LimitPlan("a", [rule], [0])), "key", 1, Now).Passes);
     }
 
     [Fact]
@@ -98,7 +128,7 @@ public sealed class PlanTests
     [InlineData(LimitAlgorithm.FixedWindow, 1_000_000, 1, 2_592_000_000_000, 1)]
     public void The_tick_is_the_finest_in_which_all_products_are_exact_in_a_double(LimitAlgorithm algorithm, long limit, long capacity, long window, long tick)
     {
-        var plan = CompiledPlan.Compile(new LimitPlan("p", [new LimitRule("r", algorithm, limit, TimeSpan.FromMicroseconds(window), capacity)]));
+        var plan = CompiledPlan.Compile(new LimitPlan("p", [new LimitRule("r", algorithm, limit, TimeSpan.FromMicroseconds(window), capacity)], [0]));
         Assert.Equal(tick, plan.TallyOf(0).Tick);
         Assert.Equal(window / tick, plan.TallyOf(0).Window);
         Assert.Equal(tick, plan.ForOneOf(7).TallyOf(0).Tick);
@@ -108,7 +138,9 @@ public sealed class PlanTests
     public void A_plan_out_of_bounds_is_none()
     {
         Assert.ThrowsAny<ArgumentException>(() => Compile());
-        Assert.ThrowsAny<ArgumentException>(() => Compile([.. Enumerable.Repeat(Rule(LimitAlgorithm.FixedWindow, 1), 17)]));
+        Assert.ThrowsAny<ArgumentException>(() => Compile([.. Enumerable.Repeat(Rule(LimitAlgorithm.FixedWindow, 1), 257)]));
+        Assert.ThrowsAny<ArgumentException>(() => CompiledPlan.Compile(new LimitPlan("p", [Rule(LimitAlgorithm.FixedWindow, 1)], [])));
+        Assert.ThrowsAny<ArgumentException>(() => CompiledPlan.Compile(new LimitPlan("p", [Rule(LimitAlgorithm.FixedWindow, 1)], [.. new int[17]])));
         Assert.ThrowsAny<ArgumentException>(() => Compile(Rule(LimitAlgorithm.FixedWindow, 0)));
         Assert.ThrowsAny<ArgumentException>(() => Compile(Rule(LimitAlgorithm.FixedWindow, 1_000_001)));
         Assert.ThrowsAny<ArgumentException>(() => Compile(Rule(LimitAlgorithm.SlidingLog, 10_001)));
@@ -118,7 +150,7 @@ public sealed class PlanTests
         Assert.ThrowsAny<ArgumentException>(() => new LocalCounters().Take(Compile(Rule(LimitAlgorithm.FixedWindow, 1)), "a", 0, Now));
     }
 
-    private static CompiledPlan Compile(params LimitRule[] rules) => CompiledPlan.Compile(new LimitPlan("p", rules));
+    private static CompiledPlan Compile(params LimitRule[] rules) => CompiledPlan.Compile(new LimitPlan("p", rules, [.. Enumerable.Range(0, rules.Length)]));
 
     private static LimitRule Rule(LimitAlgorithm algorithm, long limit, long capacity = 1) => new("r", algorithm, limit, TimeSpan.FromMinutes(1), capacity);
 }

@@ -4,8 +4,12 @@ using Postern.Edge.RateLimiting;
 
 namespace Postern.Tests.Edge.RateLimiting.Counting;
 
-/// <summary>One request: how long after the one before (or before it, where the clock goes back), and how much it counts.</summary>
-internal sealed record Step(long Later, int Cost, int Instances);
+/// <summary>One request: how long after the one before (or before it, where the clock goes back), how much it counts, and which rules
+/// it uses, by bit.</summary>
+internal sealed record Step(long Later, int Cost, int Instances, int Uses)
+{
+    public IEnumerable<int> Rules => Enumerable.Range(0, 16).Where(i => (Uses >> i & 1) != 0);
+}
 
 /// <summary>A plan and the requests that come.</summary>
 internal sealed record Scenario(LimitPlan Plan, long Start, IReadOnlyList<Step> Steps)
@@ -17,7 +21,7 @@ internal sealed record Scenario(LimitPlan Plan, long Start, IReadOnlyList<Step> 
     ];
 
     public override string ToString() =>
-        $"{string.Join("; ", Plan.Rules.Select(r => $"{r.Algorithm} {r.Limit}/{r.Window} of {r.Capacity}"))} from {Start}: {string.Join(", ", Steps.Select(s => $"+{s.Later} {s.Cost}/{s.Instances}"))}";
+        $"{string.Join("; ", Plan.Rules.Select(r => $"{r.Algorithm} {r.Limit}/{r.Window} of {r.Capacity}"))} from {Start}: {string.Join(", ", Steps.Select(s => $"+{s.Later} {s.Cost}/{s.Instances} by {s.Uses}"))}";
 
     /// <summary>Any plan of one of the algorithms, or of several, and anything that may come.</summary>
     public static Arbitrary<Scenario> Any(int mostRules, int mostInstances, params LimitAlgorithm[] algorithms)
@@ -28,7 +32,7 @@ internal sealed record Scenario(LimitPlan Plan, long Start, IReadOnlyList<Step> 
             from micros in Gen.Choose(0, 999_999)
             from onEdge in Gen.Elements(true, false)
             from steps in Gen.Choose(1, 40).SelectMany(n => Requests(rules, mostInstances).ArrayOf(n))
-            select new Scenario(new LimitPlan("p", [.. rules.Select((r, i) => r with { Name = $"r{i}" })]), onEdge ? start * 1_000_000L / Micros(rules[0]) * Micros(rules[0]) : start * 1_000_000L + micros, steps);
+            select new Scenario(new LimitPlan("p", [.. rules.Select((r, i) => r with { Name = $"r{i}" })], [.. Enumerable.Range(0, rules.Length)]), onEdge ? start * 1_000_000L / Micros(rules[0]) * Micros(rules[0]) : start * 1_000_000L + micros, steps);
         return Arb.From(scenarios, s => Enumerable.Range(0, s.Steps.Count)
             .Select(i => s with { Steps = [.. s.Steps.Take(i), .. s.Steps.Skip(i + 1)] }));
     }
@@ -54,7 +58,12 @@ internal sealed record Scenario(LimitPlan Plan, long Start, IReadOnlyList<Step> 
             (1, Gen.Choose(1, 40).Select(n => -n * window / 16)))
         from cost in Gen.Frequency((6, Gen.Constant(1)), (2, Gen.Choose(1, 5)), (2, Gen.Choose(1, (int)Math.Min(1_000_000, Model.Quota(rule)) + 1)))
         from instances in Gen.Choose(1, mostInstances)
-        select new Step(later, cost, instances);
+        let all = (1 << rules.Length) - 1
+        from uses in Gen.Frequency((2, Gen.Constant(all)), (1, Gen.Choose(1, all)))
+        select new Step(later, cost, instances, uses);
 
     private static long Micros(LimitRule rule) => rule.Window.Ticks / TimeSpan.TicksPerMicrosecond;
+
+    /// <summary>The plan that decides only some of the rules.</summary>
+    public LimitPlan Using(Step step) => Plan with { Uses = [.. step.Rules] };
 }
