@@ -60,3 +60,10 @@ public interface ILimitStore
     /// <summary>Says that this instance lives, and hears how many do.</summary>
     ValueTask<int> BeatAsync(string instance, TimeSpan lifetime);
 }
+
+/// <summary>Opens a store; brought in by <see cref="Config.GatewayConfig.Provide"/>.</summary>
+public interface ILimitStoreProvider
+{
+    /// <summary>The store at that Redis. Returns at once and connects in the background; an <see cref="IAsyncDisposable"/> is told when it is no longer used.</summary>
+    ILimitStore Open(Config.RedisOptions options);
+}
