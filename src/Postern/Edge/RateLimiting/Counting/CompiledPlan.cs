@@ -130,6 +130,9 @@ internal sealed class CompiledPlan
     /// <summary>Whether so much ever passes.</summary>
     public bool EverPasses(int cost) => cost <= cheapest;
 
+    /// <summary>How many times a new entry's logs need room for.</summary>
+    public int RoomFor(int cost) => Array.Exists(used, t => t is SlidingLog) ? Math.Max(SlidingLog.FirstRoom, cost) : SlidingLog.FirstRoom;
+
     /// <summary>Brings an entry to this moment, in the frame; returns a bit for each rule that refuses.</summary>
     public int Weigh(Entry entry, Span<long> frame, long now, int cost)
     {

@@ -109,7 +109,7 @@ internal sealed class Stripe(long budget)
     private Entry Add(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, int cost, long now)
     {
         var moment = Math.Max(now, floor);
-        var room = Math.Max(SlidingLog.FirstRoom, cost);
+        var room = plan.RoomFor(cost);
         Sweep(moment);
         if (MakeRoom(Entry.BytesOf(plan, key.Length, room), slot: true, moment, keep: null))
         {
