@@ -14,7 +14,7 @@ namespace Postern.Tests.Pages;
 /// </summary>
 public sealed partial class ExamplesTests
 {
-    private static readonly string[] RootKeys = ["version", "listen", "admin", "trustedProxies", "drain", "telemetry", "forwardIdentity", "upstreams", "gates"];
+    private static readonly string[] RootKeys = ["version", "listen", "admin", "trustedProxies", "drain", "telemetry", "forwardIdentity", "tiers", "redis", "upstreams", "gates"];
 
     /// <summary>The ways that parts of a configuration may list without defining them.</summary>
     private const string Ways = """
