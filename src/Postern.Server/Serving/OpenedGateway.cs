@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Edge.RateLimiting;
 using Postern.Runtime;
 
 namespace Postern.Server.Serving;
@@ -39,6 +40,7 @@ internal static class OpenedGateway
             NotReady = () => runtime.State.NotReady,
             Metrics = runtime.Metrics,
             WriteConfig = json => WriteConfig(json, runtime),
+            Limits = new ConsumerLimits(runtime.State, time),
             Reload = runtime.Reload,
             StopAsync = async () =>
             {

@@ -11,6 +11,9 @@ public readonly record struct Rate(long Count, TimeSpan Per)
     /// <summary>The most that may be written before the <c>/</c>.</summary>
     public const long MaxCount = 1_000_000;
 
+    /// <summary>The longest time that a rate is over: a month.</summary>
+    public static readonly TimeSpan LongestPer = TimeSpan.FromDays(30);
+
     private static readonly (string[] Words, TimeSpan Per)[] Units =
     [
         (["s", "sec", "second"], TimeSpan.FromSeconds(1)), (["m", "min", "minute"], TimeSpan.FromMinutes(1)), (["h", "hour"], TimeSpan.FromHours(1)),
@@ -34,6 +37,13 @@ public readonly record struct Rate(long Count, TimeSpan Per)
 
     /// <summary>So many a day.</summary>
     public static Rate PerDay(long count) => new(count, TimeSpan.FromDays(1));
+
+    /// <summary>What is wrong with it, which text that was read can't be but code can; null for nothing.</summary>
+    internal string? Problem =>
+        IsNone ? null
+        : Count is < 0 or > MaxCount ? $"a rate's number is between 1 and {MaxCount}, got {Count}; write one of these"
+        : Per < TimeSpan.FromSeconds(1) || Per > LongestPer ? $"a rate is over a second to a month, got {Scalars.Format(Per)}; write one of these"
+        : null;
 
     /// <summary>Reads <c>100/minute</c>.</summary>
     public static bool TryParse(string text, out Rate rate)

@@ -94,6 +94,12 @@ public sealed class Exchange
     /// <summary>The limit that refused the request, or null.</summary>
     public string? Limit { get; set; }
 
+    /// <summary>The tier whose limits held, or null.</summary>
+    internal string? Tier { get; set; }
+
+    /// <summary>Whether this instance decided the limits by itself although a store is there for them.</summary>
+    internal bool LimitedAlone { get; set; }
+
     /// <summary>Why the gateway answered itself, or the body was cut.</summary>
     public Failure Failure { get; set; }
 
@@ -134,13 +140,14 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = Limit = CredentialField = CredentialParameter = null;
+        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = Limit = Tier = CredentialField = CredentialParameter = null;
         Consumer = null;
         Challenge = default;
         Told = [];
         CallFields.Clear();
         AnswerFields.Clear();
         Failure = Failure.None;
+        LimitedAlone = false;
         PrefixLength = 0;
         Started = BytesSent = BytesReceived = 0;
     }

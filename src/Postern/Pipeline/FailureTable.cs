@@ -43,6 +43,7 @@ internal static class FailureTable
         new(Failure.UpstreamBusy, 503, "upstream-busy", "Service unavailable", "Every connection to the service behind this URL is in use; try again."),
         new(Failure.TooManyAtOnce, 503, "too-many-at-once", "Service unavailable", "As many requests as are allowed at once are in progress; try again."),
         new(Failure.IdentityUnavailable, 503, "identity-unavailable", "Service unavailable", "For now the gateway can't find out who is calling; try again."),
+        new(Failure.LimitsUnreachable, 503, "limits-unreachable", "Service unavailable", "Redis, where limits are counted, doesn't answer; try again."),
         new(Failure.UpstreamTimeout, 504, "upstream-timeout", "Gateway timeout", "The service behind this URL did not answer in time."),
         new(Failure.HttpVersion, 505, "http-version", "HTTP version not supported", "This listener speaks HTTP/1.0, HTTP/1.1 and HTTP/2."),
         new(Failure.Loop, 508, "loop-detected", "Loop detected", "The request has passed through this gateway too often; a route leads back to it."),

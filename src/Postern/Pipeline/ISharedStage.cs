@@ -8,6 +8,6 @@ namespace Postern.Pipeline;
 /// </summary>
 internal interface ISharedStage : IStage
 {
-    /// <summary>Asks for the state, once per configuration and before any gate is compiled.</summary>
-    void CompileShared(GatewayConfig config, StatePool state);
+    /// <summary>Asks for the state, once per configuration and before any gate is compiled; reports what is wrong for all gates.</summary>
+    void CompileShared(GatewayConfig config, StatePool state, Check check);
 }

@@ -40,6 +40,9 @@ public sealed class StatePool
         }
     }
 
+    /// <summary>What is in use now, of one type; for those who look on.</summary>
+    internal IReadOnlyList<T> Live<T>() => [.. live.Values.OfType<T>()];
+
     /// <summary>Why something that is in use can't do its work yet; null where all can.</summary>
     internal string? NotReady => live.Values.OfType<ILive>().Select(l => l.NotReady).FirstOrDefault(r => r is not null);
 

@@ -57,6 +57,6 @@ public sealed record ClaimOptions : Options
     /// <summary>Roles: a list, or a text of words. The first of these that the token has counts.</summary>
     [OneOrMany] public IReadOnlyList<string> Roles { get; init; } = ["roles"];
 
-    /// <summary>The caller's tier, whose limits hold.</summary>
-    public string Tier { get; init; } = "plan";
+    /// <summary>The caller's tier, whose limits hold. Default: what <c>tiers.claim</c> says, else <c>plan</c>.</summary>
+    public string? Tier { get; init; }
 }

@@ -154,10 +154,11 @@ internal sealed class Ways
         }
         var metrics = MetricRegistry.Of(scope.State);
         var issuer = options.Jwt is null ? null : KeySources.Of(options.Jwt, name, scope.State);
-        return scope.State.Keep<Way>("identity", $"{name} {ConfigText.Fingerprint(options)}", () => options switch
+        var claims = options.Claims with { Tier = options.Claims.Tier ?? scope.Config.Root.Written<TiersSection>().Tiers?.Claim };
+        return scope.State.Keep<Way>("identity", $"{name} {claims.Tier} {ConfigText.Fingerprint(options)}", () => options switch
         {
-            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics, issuer!),
-            _ => new IntrospectionWay(name, options.Introspection!, options.Claims, metrics),
+            { Jwt: { } jwt } => new JwtWay(name, jwt, claims, metrics, issuer!),
+            _ => new IntrospectionWay(name, options.Introspection!, claims, metrics),
         });
     }
 

@@ -80,6 +80,9 @@ internal sealed partial class Observed(
             Reason = exchange.FailureReason,
             Identity = exchange.Consumer?.Way,
             Consumer = exchange.Consumer?.Id,
+            Tier = exchange.Tier,
+            Limit = exchange.Limit,
+            LimitedAlone = exchange.LimitedAlone,
         });
         if (activity is not null)
         {

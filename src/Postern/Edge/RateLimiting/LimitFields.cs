@@ -9,23 +9,29 @@ namespace Postern.Edge.RateLimiting;
 /// </summary>
 internal sealed class LimitFields(LimitRule rule)
 {
-    private const int Kept = 64;
-    private static readonly string[] Small = [.. Enumerable.Range(0, 1024).Select(n => n.ToString(CultureInfo.InvariantCulture))];
+    private const int Kept = 256;
+
+    /// <summary>Numbers as text, made when first needed.</summary>
+    private static readonly string?[] Small = new string?[16 << 10];
 
     private readonly string limit = Text(Quota(rule));
     private readonly Said?[] said = new Said?[Kept];
 
     /// <summary>A limit as <c>RateLimit-Policy</c> says it: its quota, and the seconds in which all of it comes back.</summary>
     public static string Policy(LimitRule rule) =>
-        string.Create(CultureInfo.InvariantCulture, $"\"{rule.Name}\";q={Quota(rule)};w={Math.Max(1, Seconds(rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Window * rule.Capacity / rule.Limit : rule.Window))}");
+        string.Create(CultureInfo.InvariantCulture, $"\"{rule.Name}\";q={Quota(rule)};w={Window(rule)}");
 
     /// <summary>A whole number of seconds that is never too short.</summary>
     public static long Seconds(TimeSpan time) => (time.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond;
 
-    /// <summary>Adds the fields that report this rule.</summary>
+    /// <summary>Seconds after which the same request would pass.</summary>
+    public static int RetryAfter(in LimitDecision decision) => (int)Math.Clamp(Seconds(decision.RetryAfter), 1, int.MaxValue);
+
+    /// <summary>Adds the fields that report this rule. A refusal's all point to the moment at which the request would pass: the draft
+    /// calls that the time until more quota is available, and its older versions the time of <c>Retry-After</c>.</summary>
     public void AddTo(FieldList fields, string policy, in LimitDecision decision)
     {
-        var (remaining, reset) = (decision.Remaining, Seconds(decision.Reset));
+        var (remaining, reset) = (decision.Remaining, decision.Passes ? Seconds(decision.Reset) : RetryAfter(decision));
         fields.Add("RateLimit-Policy", policy);
         fields.Add("RateLimit", Current(remaining, reset));
         fields.Add("RateLimit-Limit", limit);
@@ -46,7 +52,20 @@ internal sealed class LimitFields(LimitRule rule)
 
     private static long Quota(LimitRule rule) => rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit;
 
-    private static string Text(long number) => (ulong)number < (ulong)Small.Length ? Small[number] : number.ToString(CultureInfo.InvariantCulture);
+    private static long Window(LimitRule rule)
+    {
+        var ticks = rule.Algorithm == LimitAlgorithm.TokenBucket ? (Int128)rule.Window.Ticks * rule.Capacity / rule.Limit : rule.Window.Ticks;
+        return (long)((ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);
+    }
+
+    private static string Text(long number)
+    {
+        if ((ulong)number >= (ulong)Small.Length)
+        {
+            return number.ToString(CultureInfo.InvariantCulture);
+        }
+        return Small[number] ??= number.ToString(CultureInfo.InvariantCulture);
+    }
 
     private sealed record Said(long Remaining, long Reset, string Text);
 }

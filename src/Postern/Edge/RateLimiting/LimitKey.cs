@@ -11,7 +11,8 @@ namespace Postern.Edge.RateLimiting;
 
 /// <summary>
 /// What is counted apart. The parts of a key can't be mistaken for one another: a consumer begins with <c>@</c>, a header's
-/// value with <c>=</c>, an address with neither; where there are several, each says how long it is.
+/// value with <c>=</c>, a gate and a route are words with a space, an address is none of these; where there are several
+/// parts, each says how long it is.
 /// </summary>
 internal sealed class LimitKey
 {
@@ -20,24 +21,35 @@ internal sealed class LimitKey
     /// <summary>Longer header values are counted by their hash.</summary>
     private const int MaxValue = 128;
 
-    private readonly Func<HttpContext, Exchange, string>[] parts;
+    private const int Networks = 1024;
+
+    /// <summary>The networks of addresses seen last. A connection's address is one and the same text for all its requests.</summary>
+    private static readonly Network?[] Seen = new Network?[Networks];
+
+    private readonly Part[] parts;
     private readonly string text;
 
     /// <param name="by">What was written; each has no <see cref="Problem"/>.</param>
     /// <param name="gate">The gate's name.</param>
-    /// <param name="route">The route's label.</param>
+    /// <param name="route">The route, as no other of all gates is called.</param>
     public LimitKey(IReadOnlyList<string> by, string gate, string route)
     {
         text = string.Join(" and ", by);
-        parts = [.. by.Select<string, Func<HttpContext, Exchange, string>>(b => b switch
+        parts = [.. by.Select(b => b switch
         {
-            "consumer" => static (_, exchange) => exchange.Consumer?.Key ?? Address(exchange.ClientAddress),
-            "ip" => static (_, exchange) => Address(exchange.ClientAddress),
-            "gate" => (_, _) => gate,
-            "route" => (_, _) => route,
-            _ => Value(b[Header.Length..]),
+            "consumer" => new Part(Kind.Consumer, ""),
+            "ip" => new Part(Kind.Address, ""),
+            "gate" => new Part(Kind.Fixed, $"gate {gate}"),
+            "route" => new Part(Kind.Fixed, $"route {route}"),
+            _ => new Part(Kind.Header, b[Header.Length..].ToLowerInvariant()),
         })];
+        Identity = string.Join('\n', parts.Select(p => $"{p.Kind} {p.Text}"));
     }
+
+    private enum Kind { Consumer, Address, Header, Fixed }
+
+    /// <summary>The same for keys that give each request the same text.</summary>
+    public string Identity { get; }
 
     /// <summary>What is wrong with one entry of <c>by</c>, and the fix; null for nothing.</summary>
     public static string? Problem(string by)
@@ -54,31 +66,75 @@ internal sealed class LimitKey
         return $"nothing to count by, got '{by}'; {near}";
     }
 
+    /// <summary>The header fields it reads.</summary>
+    public IEnumerable<string> Headers => parts.Where(p => p.Kind == Kind.Header).Select(p => p.Text);
+
     /// <summary>The key of a request.</summary>
     public string Of(HttpContext context, Exchange exchange)
     {
         if (parts.Length == 1)
         {
-            return parts[0](context, exchange);
+            return Of(parts[0], context, exchange);
         }
         var key = new StringBuilder();
         foreach (var part in parts)
         {
-            var value = part(context, exchange);
-            key.Append(value.Length).Append(value);
+            Append(key, Of(part, context, exchange));
         }
         return key.ToString();
+    }
+
+    /// <summary>The key under which one caller is counted, where that follows from who it is; else null.</summary>
+    /// <param name="caller">A consumer's key, or an address as <see cref="Address"/> gives it.</param>
+    public string? Of(string caller)
+    {
+        var (key, known) = (new StringBuilder(), false);
+        foreach (var part in parts)
+        {
+            // Who isn't known has the address in both places, and for a header that isn't sent.
+            if (part.Kind == Kind.Header || (part.Kind == Kind.Address && caller.StartsWith('@')))
+            {
+                return null;
+            }
+            known |= part.Kind != Kind.Fixed;
+            var value = part.Kind == Kind.Fixed ? part.Text : caller;
+            if (parts.Length == 1)
+            {
+                return known ? value : null;
+            }
+            Append(key, value);
+        }
+        return known ? key.ToString() : null;
     }
 
     /// <inheritdoc/>
     public override string ToString() => text;
 
-    /// <summary>An IPv6 subscriber has a whole /64 to choose addresses from, so that is what counts.</summary>
-    private static string Address(string address)
+    /// <summary>An address as it is counted: an IPv6 subscriber has a whole /64 to choose from, so that is what counts.</summary>
+    public static string Address(string address)
     {
-        if (!address.Contains(':') || !IPAddress.TryParse(address, out var parsed) || parsed.AddressFamily != AddressFamily.InterNetworkV6)
+        if (!address.Contains(':'))
         {
             return address;
+        }
+        ref var place = ref Seen[(uint)address.GetHashCode() % Networks];
+        var last = place;
+        if (last is null || last.Address != address)
+        {
+            place = last = new Network(address, Mask(address));
+        }
+        return last.Text;
+    }
+
+    private static string Mask(string address)
+    {
+        if (!IPAddress.TryParse(address, out var parsed) || parsed.AddressFamily != AddressFamily.InterNetworkV6)
+        {
+            return address;
+        }
+        if (parsed.IsIPv4MappedToIPv6)
+        {
+            return parsed.MapToIPv4().ToString();
         }
         Span<byte> bytes = stackalloc byte[16];
         parsed.TryWriteBytes(bytes, out _);
@@ -86,14 +142,28 @@ internal sealed class LimitKey
         return $"{new IPAddress(bytes)}/64";
     }
 
-    private static Func<HttpContext, Exchange, string> Value(string name) => (context, exchange) =>
+    private static string Of(in Part part, HttpContext context, Exchange exchange) => part.Kind switch
+    {
+        Kind.Consumer => exchange.Consumer?.Key ?? Address(exchange.ClientAddress),
+        Kind.Address => Address(exchange.ClientAddress),
+        Kind.Fixed => part.Text,
+        _ => Value(part.Text, context, exchange),
+    };
+
+    private static string Value(string name, HttpContext context, Exchange exchange)
     {
         var value = context.Request.Headers[name].ToString();
         return value.Length switch
         {
             0 => Address(exchange.ClientAddress),
-            > MaxValue => "=#" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(value))),
-            _ => "=" + value,
+            > MaxValue => $"={name}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(value)))}",
+            _ => $"={name}:{value}",
         };
-    };
+    }
+
+    private static void Append(StringBuilder key, string value) => key.Append(value.Length).Append(' ').Append(value);
+
+    private readonly record struct Part(Kind Kind, string Text);
+
+    private sealed record Network(string Address, string Text);
 }

@@ -1,6 +1,8 @@
 using System.Collections.Frozen;
 using Postern.Config;
+using Postern.Edge.RateLimiting.Counting;
 using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
 
 namespace Postern.Edge.RateLimiting;
 
@@ -16,103 +18,129 @@ internal sealed class LimitPlans
     public RoutePlan For(Consumer? consumer) =>
         consumer?.Tier is { } tier && tiers.TryGetValue(tier, out var plan) ? plan : standard;
 
-    /// <summary>Each tier's, or the only one under an empty name; for <c>postern explain</c>.</summary>
-    public IEnumerable<(string Tier, RoutePlan Plan)> All => tiers.Count == 0 ? [("", standard)] : tiers.Select(t => (t.Key, t.Value));
+    /// <summary>Each tier's, or the only one; for <c>postern explain</c>.</summary>
+    public IEnumerable<RoutePlan> All => tiers.Count == 0 ? [standard] : tiers.Values.OrderBy(t => t == standard ? "" : t.Tier, StringComparer.Ordinal);
 
     /// <summary>Compiles a route's limits; null with every reason why not in the scope's check.</summary>
-    public static LimitPlans? Of(RouteScope scope, RateLimitOptions options, string? group, int cost)
+    public static LimitPlans? Of(RouteScope scope, RateLimitSection section, RateLimitOptions options, LimitKey key)
     {
-        var own = scope.Route.Sections.Find(typeof(RateLimitSection)) is RateLimitSection { RateLimit: not null };
-        var name = own ? $"route {scope.Gate.Name} {scope.Route.Method} {scope.Route.Template}" : $"gate {scope.Gate.Name}";
+        var route = new RouteLimits(scope, options, key, section.Group, section.Cost ?? 1);
         if (!options.Tiers)
         {
-            var written = (options.Allow ?? []).Select((rate, i) => Written(options, rate, i)).ToList();
-            return Fits(scope, options, "allow", written, cost) ? new LimitPlans(FrozenDictionary<string, RoutePlan>.Empty, RoutePlan.Of("", name, written, [.. Enumerable.Range(0, written.Count)])) : null;
+            var own = scope.Route.Sections.Find(typeof(RateLimitSection)) is RateLimitSection { RateLimit: not null };
+            return route.Written(own ? $"route {NameOf(scope)}" : $"gate {scope.Gate.Name}") is { } written
+                ? new LimitPlans(FrozenDictionary<string, RoutePlan>.Empty, written) : null;
         }
-        if (scope.Config.Root.Written<TiersSection>().Tiers is not { } tiers || tiers.Plans is not { Count: > 0 } plans)
+        if (scope.Config.Root.Written<TiersSection>().Tiers is not { Plans: { Count: > 0 } plans } tiers)
         {
-            scope.Check.Error(options, "tiers", "no tiers are defined at the root; add tiers: { default: free, free: { global: 100/minute } }");
+            if (!scope.Config.Root.Origin.Has("tiers"))
+            {
+                scope.Check.Error(options, "tiers", "no tiers are defined at the root; add tiers: { default: free, free: { global: 100/minute } }");
+            }
             return null;
         }
         var known = plans.Values.SelectMany(p => p.Groups?.Keys ?? []).Distinct().ToList();
-        if (group is not null && !known.Contains(group))
+        if (section.Group is { } group && !known.Contains(group))
         {
             var near = Nearest.Of(group, known) is { } meant ? $"did you mean '{meant}'? " : "";
-            scope.Check.Error(scope.Options<RateLimitSection>(), "group", $"no tier has a group '{group}'; {near}(defined: {string.Join(", ", known)})");
+            scope.Check.Error(section, "group", $"no tier has a group '{group}'; {near}(defined: {string.Join(", ", known)})");
             return null;
         }
-        var compiled = plans.ToDictionary(p => p.Key, p => Tier(scope, options, p.Key, p.Value, group, cost));
+        var compiled = plans.ToDictionary(p => p.Key, p => route.Tier(p.Key, p.Value));
         return compiled.Values.All(p => p is not null) && compiled.GetValueOrDefault(tiers.Default ?? "") is { } standard
             ? new LimitPlans(compiled.ToFrozenDictionary(p => p.Key, p => p.Value!), standard) : null;
     }
 
-    private static RoutePlan? Tier(RouteScope scope, RateLimitOptions options, string tier, TierOptions limits, string? group, int cost)
+    /// <summary>Tells the route from all others: where they differ in <c>when</c> only, by a digest of that, which may hold secrets.</summary>
+    public static string NameOf(RouteScope scope)
+    {
+        var name = $"{scope.Gate.Name} {scope.Route.Method} {scope.Route.Template}";
+        return scope.Route.When is { } when ? $"{name} when {ConfigText.Fingerprint(when)[..12]}" : name;
+    }
+}
+
+/// <summary>What holds for callers of one tier on one route.</summary>
+/// <param name="Tier">The tier; null where the limit is written.</param>
+/// <param name="Counted">The limits; null for none at all, or where the tier lacks the group.</param>
+/// <param name="Lacks">The group that the tier lacks, or null.</param>
+/// <param name="Count">What came of requests.</param>
+internal sealed record RoutePlan(string? Tier, CountedPlan? Counted, string? Lacks, LimitMetrics Count);
+
+/// <summary>Makes the plans of one route.</summary>
+internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, LimitKey key, string? group, int cost)
+{
+    /// <summary>The limits that are written at the route or its gate.</summary>
+    public RoutePlan? Written(string name)
+    {
+        var rules = (options.Allow ?? []).Select((rate, i) =>
+            new LimitRule(i == 0 ? "default" : $"default-{i + 1}", options.Algorithm, rate.Count, rate.Per, options.Burst ?? rate.Count)).ToList();
+        return Counted("allow", name, rules, [.. Enumerable.Range(0, rules.Count)]) is { } counted ? Make(null, counted, null) : null;
+    }
+
+    /// <summary>The limits of a tier.</summary>
+    public RoutePlan? Tier(string tier, TierOptions limits)
     {
         if (group is not null && limits.Groups?.TryGetValue(group, out var rate) is true && rate.IsNone)
         {
-            return RoutePlan.Lacking(tier, group);
+            return Make(tier, null, group);
         }
         var (rules, uses) = (new List<LimitRule>(), new List<int>());
         if (limits.Global is { IsNone: false } global)
         {
             Add("global", global, used: true);
         }
-        foreach (var (other, allowed) in limits.Groups ?? new Dictionary<string, Rate>())
+        // The same rules under the same name on each route: a tier's limits hold wherever the caller goes.
+        foreach (var (name, allowed) in limits.Groups ?? new Dictionary<string, Rate>())
         {
             if (!allowed.IsNone)
             {
-                Add(other, allowed, other == group);
+                Add(name, allowed, name == group);
             }
         }
-        // The same rules under the same name on each route: a tier's limits hold wherever the caller goes.
-        return uses.Count == 0 ? RoutePlan.Unlimited(tier)
-            : Fits(scope, options, "tiers", [.. uses.Select(u => rules[u])], cost) ? RoutePlan.Of(tier, $"tier {tier}", rules, uses) : null;
+        if (uses.Count == 0)
+        {
+            return Make(tier, null, null);
+        }
+        return Counted("tiers", $"tier {tier}", rules, uses) is { } counted ? Make(tier, counted, null) : null;
 
-        void Add(string limit, Rate allowed, bool used)
+        void Add(string name, Rate allowed, bool used)
         {
             if (used)
             {
                 uses.AddRange(limits.Burst is null ? [rules.Count] : [rules.Count, rules.Count + 1]);
             }
-            rules.Add(new LimitRule(limit, LimitAlgorithm.SlidingWindow, allowed.Count, allowed.Per, allowed.Count));
-            if (limits.Burst is { } burst)
+            rules.Add(new LimitRule(name, LimitAlgorithm.SlidingWindow, allowed.Count, allowed.Per, allowed.Count));
+            if (limits.Burst is { } burst && allowed.Problem is null && burst.Problem is null)
             {
-                var capacity = (long)(burst.Factor * allowed.Count * burst.Over.Ticks / allowed.Per.Ticks);
-                rules.Add(new LimitRule($"{limit}-burst", LimitAlgorithm.TokenBucket, allowed.Count, allowed.Per, Math.Max(1, capacity)));
+                rules.Add(new LimitRule($"{name}-burst", LimitAlgorithm.TokenBucket, allowed.Count, allowed.Per, (long)Math.Min(long.MaxValue, burst.CapacityOf(allowed))));
             }
         }
     }
 
-    private static LimitRule Written(RateLimitOptions options, Rate rate, int i) =>
-        new(i == 0 ? "default" : $"default-{i + 1}", options.Algorithm, rate.Count, rate.Per, options.Burst ?? rate.Count);
+    private RoutePlan Make(string? tier, CountedPlan? counted, string? lacks) =>
+        new(tier, counted, lacks, new LimitMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, tier ?? "", group ?? ""));
 
-    /// <summary>A request that counts more than a limit holds would never pass.</summary>
-    private static bool Fits(RouteScope scope, RateLimitOptions options, string key, List<LimitRule> rules, int cost)
+    private CountedPlan? Counted(string at, string name, List<LimitRule> rules, List<int> uses)
     {
-        if (rules.Find(r => Math.Min(r.Limit, r.Capacity) < cost && cost > 1) is not { } tight)
+        if (!rules.TrueForAll(Sound) || uses.Count is 0 or > CompiledPlan.MostUses)
         {
-            return true;
+            // It was told where it stands.
+            if (!scope.Check.Failed(null) && !scope.Check.Failed(scope.Gate.Name))
+            {
+                scope.Check.Error(options, at, $"the limits of {name} are out of bounds; write a rate like 100/minute");
+            }
+            return null;
         }
-        scope.Check.Error(options, key, $"a request counts {cost}, but limit '{tight.Name}' never holds more than {Math.Min(tight.Limit, tight.Capacity)}; lower the cost or raise the limit");
-        return false;
+        // A request that counts more than a limit holds would never pass.
+        if (uses.Select(u => rules[u]).FirstOrDefault(r => Math.Min(r.Limit, r.Capacity) < cost && cost > 1) is { } tight)
+        {
+            scope.Check.Error(options, at, $"a request counts {cost}, but limit '{tight.Name}' of {name} never holds more than {Math.Min(tight.Limit, tight.Capacity)}; lower the cost or raise the limit");
+            return null;
+        }
+        return CountedPlan.Of(scope.State, new LimitPlan(name, rules, uses), key);
     }
-}
 
-/// <summary>What holds for callers of one tier on one route.</summary>
-/// <param name="Tier">The tier; empty where there are none.</param>
-/// <param name="Plan">The limits; null for none at all, or where the tier lacks the group.</param>
-/// <param name="Lacks">The group that the tier lacks, or null.</param>
-internal sealed record RoutePlan(string Tier, LimitPlan? Plan, string? Lacks)
-{
-    /// <summary><c>RateLimit-Policy</c>, the same on each answer.</summary>
-    public string Policy { get; } = Plan is null ? "" : string.Join(", ", Plan.Uses.Select(u => LimitFields.Policy(Plan.Rules[u])));
-
-    /// <summary>The fields that change, by rule.</summary>
-    public LimitFields[] Fields { get; } = Plan is null ? [] : [.. Plan.Rules.Select(r => new LimitFields(r))];
-
-    public static RoutePlan Of(string tier, string name, IReadOnlyList<LimitRule> rules, IReadOnlyList<int> uses) => new(tier, new LimitPlan(name, rules, uses), null);
-
-    public static RoutePlan Lacking(string tier, string group) => new(tier, null, group);
-
-    public static RoutePlan Unlimited(string tier) => new(tier, null, null);
+    private static bool Sound(LimitRule rule) =>
+        rule.Limit >= 1 && rule.Limit <= (rule.Algorithm == LimitAlgorithm.SlidingLog ? CompiledPlan.MostLogged : CompiledPlan.MostLimit)
+        && rule.Capacity is >= 1 and <= CompiledPlan.MostCapacity && rule.Window >= CompiledPlan.ShortestWindow && rule.Window <= CompiledPlan.LongestWindow;
 }

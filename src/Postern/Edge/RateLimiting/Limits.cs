@@ -47,7 +47,7 @@ public readonly record struct LimitReading(LimitRule Rule, long Remaining, TimeS
 /// </summary>
 public interface ILimitStore
 {
-    /// <summary>Decides all rules of a plan for one key, at once.</summary>
+    /// <summary>Decides all rules of a plan for one key, at once. The request goes on, on the thread that brings the answer.</summary>
     /// <exception cref="IOException">The store is not there, or answers with nonsense.</exception>
     ValueTask<LimitDecision> TakeAsync(LimitPlan plan, string key, int cost);
 
