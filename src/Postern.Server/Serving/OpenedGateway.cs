@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Edge.RateLimiting;
 using Postern.Runtime;
+using Postern.Server.Commands;
 
 namespace Postern.Server.Serving;
 
@@ -17,7 +18,7 @@ internal static class OpenedGateway
         string file, Action<GatewayBuilder>? build, ILoggerFactory loggers, TimeProvider time)
     {
         var logger = loggers.CreateLogger("Postern");
-        var (runtime, problems) = GatewayRuntime.Start(() => PosternExtensions.Load(file, build), logger, time);
+        var (runtime, problems) = GatewayRuntime.Start(() => ConfigOption.Load(file, build), logger, time);
         if (runtime is null)
         {
             return (null, problems);
