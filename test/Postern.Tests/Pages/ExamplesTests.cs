@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config.Yaml;
+using Postern.Redis;
 using Postern.Runtime;
 using Postern.Tests.Harness;
 
@@ -62,7 +63,12 @@ public sealed partial class ExamplesTests
     {
         var whole = Whole(Dedent(block));
         var (runtime, problems) = GatewayRuntime.Start(
-            () => ConfigFile.Load("postern.yaml", Features.Grammar, path => path == "postern.yaml" ? whole : Held(path), _ => "value-of-an-environment-variable"),
+            () =>
+            {
+                var loaded = ConfigFile.Load("postern.yaml", Features.Grammar, path => path == "postern.yaml" ? whole : Held(path), _ => "value-of-an-environment-variable");
+                new GatewayBuilder(loaded).UseRedis();
+                return loaded;
+            },
             NullLogger.Instance, TimeProvider.System);
         runtime?.Dispose();
         Assert.True(runtime is not null && problems.Count == 0, $"{place}\n{string.Join('\n', problems)}\n\n{whole}");
