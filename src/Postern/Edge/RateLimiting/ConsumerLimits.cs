@@ -18,7 +18,7 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
         // 1 and 0x7f.1 are addresses, too, to who reads them; no request has such.
         var isAddress = bare == "unknown" || (IPAddress.TryParse(bare, out var address) && (bare.Contains(':') || address.ToString() == bare));
         return isAddress ? LimitKey.Address(bare)
-            : text.StartsWith('@') && text.IndexOf(':') > 1 ? text
+            : text.StartsWith('@') ? (text.IndexOf(':') > 1 ? text : null)
             : text.IndexOf(':') > 0 ? "@" + text
             : null;
     }
@@ -38,7 +38,7 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
             json.WriteString("limit"u8, rule.Name);
             json.WriteString("algorithm"u8, Scalars.Format(rule.Algorithm));
             json.WriteString("rate"u8, new Rate(rule.Limit, rule.Window).ToString());
-            json.WriteNumber("quota"u8, rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit);
+            json.WriteNumber("quota"u8, rule.Quota);
             json.WriteNumber("remaining"u8, reading.Remaining);
             json.WriteNumber("resetSeconds"u8, LimitFields.Seconds(reading.Reset));
             json.WriteString("resetAt"u8, (time.GetUtcNow() + reading.Reset).UtcDateTime);

@@ -14,12 +14,12 @@ internal sealed class LimitFields(LimitRule rule)
     /// <summary>Numbers as text, made when first needed.</summary>
     private static readonly string?[] Small = new string?[16 << 10];
 
-    private readonly string limit = Text(Quota(rule));
+    private readonly string limit = Text(rule.Quota);
     private readonly Said?[] said = new Said?[Kept];
 
     /// <summary>A limit as <c>RateLimit-Policy</c> says it: its quota, and the seconds in which all of it comes back.</summary>
     public static string Policy(LimitRule rule) =>
-        string.Create(CultureInfo.InvariantCulture, $"\"{rule.Name}\";q={Quota(rule)};w={Window(rule)}");
+        string.Create(CultureInfo.InvariantCulture, $"\"{rule.Name}\";q={rule.Quota};w={Window(rule)}");
 
     /// <summary>A whole number of seconds that is never too short.</summary>
     public static long Seconds(TimeSpan time) => (time.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond;
@@ -49,8 +49,6 @@ internal sealed class LimitFields(LimitRule rule)
         }
         return last.Text;
     }
-
-    private static long Quota(LimitRule rule) => rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit;
 
     private static long Window(LimitRule rule)
     {

@@ -80,6 +80,10 @@ internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, Li
     /// <summary>The limits of a tier.</summary>
     public RoutePlan? Tier(string tier, TierOptions limits)
     {
+        if (limits.Burst?.Problem is not null || limits.Global?.Problem is not null || limits.Groups?.Values.Any(r => r.Problem is not null) is true)
+        {
+            return null; // it was told where it stands
+        }
         if (group is not null && limits.Groups?.TryGetValue(group, out var rate) is true && rate.IsNone)
         {
             return Make(tier, null, group);
@@ -110,7 +114,7 @@ internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, Li
                 uses.AddRange(limits.Burst is null ? [rules.Count] : [rules.Count, rules.Count + 1]);
             }
             rules.Add(new LimitRule(name, LimitAlgorithm.SlidingWindow, allowed.Count, allowed.Per, allowed.Count));
-            if (limits.Burst is { } burst && allowed.Problem is null && burst.Problem is null)
+            if (limits.Burst is { } burst)
             {
                 rules.Add(new LimitRule($"{name}-burst", LimitAlgorithm.TokenBucket, allowed.Count, allowed.Per, (long)Math.Min(long.MaxValue, burst.CapacityOf(allowed))));
             }
@@ -132,9 +136,9 @@ internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, Li
             return null;
         }
         // A request that counts more than a limit holds would never pass.
-        if (uses.Select(u => rules[u]).FirstOrDefault(r => Math.Min(r.Limit, r.Capacity) < cost && cost > 1) is { } tight)
+        if (uses.Select(u => rules[u]).FirstOrDefault(r => r.Quota < cost && cost > 1) is { } tight)
         {
-            scope.Check.Error(options, at, $"a request counts {cost}, but limit '{tight.Name}' of {name} never holds more than {Math.Min(tight.Limit, tight.Capacity)}; lower the cost or raise the limit");
+            scope.Check.Error(options, at, $"a request counts {cost}, but limit '{tight.Name}' of {name} never holds more than {tight.Quota}; lower the cost or raise the limit");
             return null;
         }
         return CountedPlan.Of(scope.State, new LimitPlan(name, rules, uses), key);

@@ -19,7 +19,11 @@ public enum LimitAlgorithm
 /// <param name="Limit">How much passes in a window; for a bucket, how much it refills in a window.</param>
 /// <param name="Window">The window.</param>
 /// <param name="Capacity">For a bucket: how much it holds. Else the limit again.</param>
-public sealed record LimitRule(string Name, LimitAlgorithm Algorithm, long Limit, TimeSpan Window, long Capacity);
+public sealed record LimitRule(string Name, LimitAlgorithm Algorithm, long Limit, TimeSpan Window, long Capacity)
+{
+    /// <summary>The most that may pass at once: a bucket's capacity, else the limit.</summary>
+    internal long Quota => Algorithm == LimitAlgorithm.TokenBucket ? Capacity : Limit;
+}
 
 /// <summary>Limits that are decided at once for one key: all let a request pass, and count it, or none counts it.</summary>
 /// <param name="Name">Tells these counters from others of the same key. Plans of one name have the same rules and share their counters.</param>

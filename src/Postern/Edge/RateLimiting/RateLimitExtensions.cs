@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Postern.Config;
 using Postern.Pipeline;
 
@@ -50,14 +51,14 @@ public static class RateLimitExtensions
     /// <summary>Defines the tiers that callers have.</summary>
     /// <param name="gateway">The gateway.</param>
     /// <param name="otherwise">The tier of callers who name none, or one that isn't defined, or aren't known.</param>
-    /// <param name="tiers">Each tier's limits.</param>
-    public static GatewayBuilder Tiers(this GatewayBuilder gateway, string otherwise, params (string Name, TierOptions Limits)[] tiers) => gateway.Tiers(new TiersOptions
-    {
-        Default = otherwise,
-        // Of two of one name the later holds, as with every other setting.
-        Plans = tiers.GroupBy(t => t.Name).ToDictionary(t => t.Key, t => t.Last().Limits),
-    });
-
-    /// <summary>Defines the tiers that callers have, and the claim that names them.</summary>
-    public static GatewayBuilder Tiers(this GatewayBuilder gateway, TiersOptions tiers) => gateway.Root<TiersSection>(o => o with { Tiers = tiers });
+    /// <param name="tiers">Each tier's limits: <c>new() { ["free"] = new() { Global = Rate.PerMinute(100) } }</c>.</param>
+    /// <param name="claim">The claim that names a token's tier; null for <c>plan</c>.</param>
+    /// <param name="file">Filled in by the compiler.</param>
+    /// <param name="line">Filled in by the compiler.</param>
+    public static GatewayBuilder Tiers(
+        this GatewayBuilder gateway, string otherwise, Dictionary<string, TierOptions> tiers, string? claim = null, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        gateway.Root<TiersSection>(o => o with
+        {
+            Tiers = new TiersOptions { Default = otherwise, Claim = claim, Plans = tiers, Origin = Place.Of(file, line, "tiers") },
+        });
 }

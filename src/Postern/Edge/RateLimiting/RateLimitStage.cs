@@ -26,12 +26,8 @@ internal sealed class RateLimitStage : ISharedStage
         {
             return next;
         }
-        var by = options.By ?? ["consumer"];
-        if (by.Any(b => LimitKey.Problem(b) is not null))
-        {
-            return next;
-        }
-        var key = new LimitKey(by, scope.Gate.Name, LimitPlans.NameOf(scope));
+        // What is wrong in the list was told where it stands; the rest may have mistakes of its own.
+        var key = new LimitKey([.. (options.By ?? ["consumer"]).Where(b => LimitKey.Problem(b) is null)], scope.Gate.Name, LimitPlans.NameOf(scope));
         foreach (var header in key.Headers)
         {
             scope.Touch(header, options, "by", "no request of a client has it; count by consumer");
@@ -47,7 +43,7 @@ internal sealed class RateLimitStage : ISharedStage
 
     private static string Explanation(LimitPlans plans, LimitKey key, int cost, Limiter limiter, HttpContext context)
     {
-        var limits = plans.All.Select(p => $"{(p.Tier is null ? "" : p.Tier + ": ")}{(p.Lacks is { } group ? $"lacks {group}, 403" : p.Counted is null ? "no limit" : Rules(p.Counted.Plan))}");
+        var limits = plans.All.Select(p => $"{(p.Tier is null ? "" : plans.For(null) == p ? $"{p.Tier} (default): " : p.Tier + ": ")}{(p.Lacks is { } group ? $"lacks {group}, 403" : p.Counted is null ? "no limit" : Rules(p.Counted.Plan))}");
         return $"by {key}, here '{key.Of(context, Exchange.Of(context))}'{(cost > 1 ? $", counts {cost}" : "")}, {limiter.Place}: {string.Join("; ", limits)}";
     }
 
