@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Postern.Config;
@@ -25,6 +26,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private readonly (string?, string, TimeSpan) name;
     private readonly RedisUrl url;
+    private readonly NamedUser? user;
     private readonly RedisKey[] probed;
     private readonly Deadlines deadlines;
     private readonly TaskCompletionSource firstLook = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,6 +45,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         this.name = name;
         url = RedisUrl.Parse(options.Url ?? "", out var problem) ?? throw new ArgumentException(problem, nameof(options));
+        user = url.User is null ? null : new NamedUser(url);
         probed = [KeyNames.Probe(options.Prefix)];
         deadlines = new Deadlines(options.Timeout);
         Timeout = options.Timeout;
@@ -190,6 +193,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         Volatile.Write(ref down, "is no longer used");
         firstLook.TrySetResult();
         Drop();
+        user?.Dispose();
     }
 
     /// <summary>Finds out whether it works.</summary>
@@ -282,9 +286,9 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private ConfigurationOptions Options() => new()
     {
-        EndPoints = { { url.Host, url.Port } },
-        Password = url.Password,
-        Ssl = url.Tls,
+        EndPoints = { user is null ? new DnsEndPoint(url.Host, url.Port) : new IPEndPoint(IPAddress.Loopback, user.Port) },
+        Password = user?.Password ?? url.Password,
+        Ssl = url.Tls && user is null,
         SslHost = url.Tls ? url.Host : null,
         SslProtocols = url.Tls ? SslProtocols.Tls12 | SslProtocols.Tls13 : null,
         DefaultDatabase = url.Database,
