@@ -286,7 +286,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private ConfigurationOptions Options() => new()
     {
-        EndPoints = { user is null ? new DnsEndPoint(url.Host, url.Port) : new IPEndPoint(IPAddress.Loopback, user.Port) },
+        EndPoints = { user is null ? At(url) : new IPEndPoint(IPAddress.Loopback, user.Port) },
         Password = user?.Password ?? url.Password,
         Ssl = url.Tls && user is null,
         SslHost = url.Tls ? url.Host : null,
@@ -304,7 +304,10 @@ internal sealed class RedisConnection : IAsyncDisposable
         ConfigurationChannel = "",
     };
 
-    private string Reason(Exception e) => e switch
+    private static EndPoint At(RedisUrl url) =>
+        IPAddress.TryParse(url.Host, out var address) ? new IPEndPoint(address, url.Port) : new DnsEndPoint(url.Host, url.Port);
+
+    private static string Reason(Exception e) => e switch
     {
         RedisServerException server => Diagnosis.Said(server.Message),
         FormatException or InvalidCastException or OverflowException => "gives an answer that can't be read",
