@@ -36,6 +36,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private ConnectionMultiplexer? client;
     private IDatabase? database;
     private long clientSince;
+    private bool replace;
     private string? down = "isn't connected yet";
     private int doubted;
     private long lastAnswer;
@@ -183,7 +184,10 @@ internal sealed class RedisConnection : IAsyncDisposable
             {
                 await LookAsync();
                 firstLook.TrySetResult();
-                await doubt.WaitAsync(down is null ? System.Threading.Timeout.InfiniteTimeSpan : Pace, ending.Token);
+                if (!replace)
+                {
+                    await doubt.WaitAsync(down is null ? System.Threading.Timeout.InfiniteTimeSpan : Pace, ending.Token);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -200,9 +204,11 @@ internal sealed class RedisConnection : IAsyncDisposable
     private async Task LookAsync()
     {
         Volatile.Write(ref doubted, 0);
+        var fresh = client is null || replace || (down is not null && Stopwatch.GetElapsedTime(clientSince) > Fruitless);
+        replace = false;
         try
         {
-            if (client is null || (down is not null && Stopwatch.GetElapsedTime(clientSince) > Fruitless))
+            if (fresh)
             {
                 Drop();
                 await ConnectAsync();
@@ -222,9 +228,12 @@ internal sealed class RedisConnection : IAsyncDisposable
             }
             Volatile.Write(ref down, null);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or SocketException or IOException or ObjectDisposedException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (!ending.IsCancellationRequested) // Whatever the client throws, the next look comes.
         {
-            Fall(client is { IsConnected: true } ? Reason(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token) ?? Reason(e));
+            var why = client is { IsConnected: true } ? Reason(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token);
+            // Nothing is wrong with Redis, so a new connection does it, and sooner than the client would find out.
+            replace = why is null && !fresh;
+            Fall(why ?? Reason(e));
         }
     }
 
@@ -276,9 +285,8 @@ internal sealed class RedisConnection : IAsyncDisposable
                 {
                     old.Dispose();
                 }
-                catch (Exception e) when (e is RedisException or ObjectDisposedException or SocketException or IOException or InvalidOperationException)
+                catch (Exception) // It was of no use anyway.
                 {
-                    // It was of no use anyway.
                 }
             });
         }
