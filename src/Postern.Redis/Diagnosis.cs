@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
@@ -22,17 +20,20 @@ internal static class Diagnosis
         patience.CancelAfter(within);
         try
         {
-            using var client = new TcpClient { NoDelay = true };
-            await client.ConnectAsync(url.Host, url.Port, patience.Token);
-            await using var stream = await SecureAsync(client.GetStream(), url, patience.Token);
-            await stream.WriteAsync(Questions(url), patience.Token);
+            await using var stream = await Wire.ConnectAsync(url, patience.Token);
             using var reader = new StreamReader(stream, Encoding.Latin1);
-            string? said = null;
-            for (var i = 0; i < (url.Password is null ? 1 : 2); i++)
+            string? complaint = null;
+            if (Wire.LetIn(url) is { } letIn)
             {
-                said ??= Complaint(await reader.ReadLineAsync(patience.Token), url);
+                await stream.WriteAsync(letIn, patience.Token);
+                complaint = Complaint(await reader.ReadLineAsync(patience.Token), url);
             }
-            return said;
+            if (complaint is null)
+            {
+                await stream.WriteAsync(Wire.Command("PING"), patience.Token);
+                complaint = Complaint(await reader.ReadLineAsync(patience.Token), url);
+            }
+            return complaint;
         }
         catch (SocketException e)
         {
@@ -45,7 +46,7 @@ internal static class Diagnosis
         }
         catch (AuthenticationException)
         {
-            return "has no certificate of that name that is trusted here";
+            return "can't be spoken to by TLS: it has no certificate of that name which is trusted here, or doesn't speak TLS";
         }
         catch (OperationCanceledException) when (!ending.IsCancellationRequested)
         {
@@ -53,7 +54,7 @@ internal static class Diagnosis
         }
         catch (IOException)
         {
-            return url.Tls ? "doesn't speak TLS there" : "has closed the connection";
+            return url.Tls ? "doesn't speak TLS" : "has closed the connection";
         }
     }
 
@@ -62,37 +63,6 @@ internal static class Diagnosis
     {
         var line = message.Split('\n')[0].Trim().TrimEnd('.');
         return $"says: {(line.Length <= LongestLine ? line : line[..LongestLine] + "…")}";
-    }
-
-    private static async Task<Stream> SecureAsync(NetworkStream stream, RedisUrl url, CancellationToken patience)
-    {
-        if (!url.Tls)
-        {
-            return stream;
-        }
-        var secure = new SslStream(stream);
-        await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = url.Host }, patience);
-        return secure;
-    }
-
-    private static byte[] Questions(RedisUrl url)
-    {
-        var text = new StringBuilder();
-        if (url.Password is { } password)
-        {
-            Add(url.User is { } user ? ["AUTH", user, password] : ["AUTH", password]);
-        }
-        Add("PING");
-        return Encoding.UTF8.GetBytes(text.ToString());
-
-        void Add(params string[] words)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"*{words.Length}\r\n");
-            foreach (var word in words)
-            {
-                text.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(word)}\r\n{word}\r\n");
-            }
-        }
     }
 
     private static string? Complaint(string? line, RedisUrl url) => line switch

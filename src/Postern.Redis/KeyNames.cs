@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Postern.Redis;
@@ -15,54 +15,49 @@ internal static class KeyNames
     private const int Longest = 128;
 
     /// <summary>What stands before a consumer's key.</summary>
-    public static string Before(string prefix) => Escaped(prefix, ':') + ":limit:{";
+    public static string Before(string prefix) => Escaped(prefix) + ":limit:{";
 
-    /// <summary>What stands behind it.</summary>
-    public static string After(string plan) => "}:" + Written(plan);
+    /// <summary>What stands behind it. The next colon is a log's.</summary>
+    public static string After(string plan) => "}:" + Written(plan).Replace(":", "%3A", StringComparison.Ordinal);
 
     /// <summary>A consumer's key. Never empty, for then Redis would take the braces for part of the name.</summary>
     public static string Written(string text) =>
         text.Length == 0 ? "%" : text.Length <= Longest ? Escaped(text) : "#" + Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(text.AsSpan())));
 
     /// <summary>All of the instances.</summary>
-    public static string Instances(string prefix) => Escaped(prefix, ':') + ":instances";
+    public static string Instances(string prefix) => Escaped(prefix) + ":instances";
 
     /// <summary>What is written to see whether Redis can write.</summary>
-    public static string Probe(string prefix) => Escaped(prefix, ':') + ":probe";
+    public static string Probe(string prefix) => Escaped(prefix) + ":probe";
 
-    private static string Escaped(string text, char plain = '\0')
+    private static string Escaped(string text)
     {
         foreach (var c in text)
         {
-            if (c != plain && MustBeEscaped(c))
+            if (MustBeEscaped(c))
             {
-                return Escape(text, plain);
+                return Escape(text);
             }
         }
         return text;
     }
 
-    private static string Escape(string text, char plain)
+    private static string Escape(string text)
     {
         var escaped = new StringBuilder();
         foreach (var c in text)
         {
-            if (c == plain || !MustBeEscaped(c))
+            if (!MustBeEscaped(c))
             {
                 escaped.Append(c);
             }
-            else if (c < 0x80)
-            {
-                escaped.Append('%').Append(((int)c).ToString("X2", CultureInfo.InvariantCulture));
-            }
             else
             {
-                escaped.Append("%u").Append(((int)c).ToString("X4", CultureInfo.InvariantCulture));
+                escaped.Append(c < 0x80 ? "%" : "%u").Append(((int)c).ToString(c < 0x80 ? "X2" : "X4", CultureInfo.InvariantCulture));
             }
         }
         return escaped.ToString();
     }
 
-    // ':' stands in many keys (addresses) and can't be mistaken there, between braces.
     private static bool MustBeEscaped(char c) => c is <= ' ' or '{' or '}' or '%' or '#' or >= (char)0x7F;
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Postern.Config;
@@ -25,6 +26,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private readonly (string?, string, TimeSpan) name;
     private readonly RedisUrl url;
+    private readonly NamedUser? user;
     private readonly RedisKey[] probed;
     private readonly Deadlines deadlines;
     private readonly TaskCompletionSource firstLook = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -34,6 +36,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private ConnectionMultiplexer? client;
     private IDatabase? database;
     private long clientSince;
+    private bool replace;
     private string? down = "isn't connected yet";
     private int doubted;
     private long lastAnswer;
@@ -43,6 +46,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         this.name = name;
         url = RedisUrl.Parse(options.Url ?? "", out var problem) ?? throw new ArgumentException(problem, nameof(options));
+        user = url.User is null ? null : new NamedUser(url);
         probed = [KeyNames.Probe(options.Prefix)];
         deadlines = new Deadlines(options.Timeout);
         Timeout = options.Timeout;
@@ -180,7 +184,10 @@ internal sealed class RedisConnection : IAsyncDisposable
             {
                 await LookAsync();
                 firstLook.TrySetResult();
-                await doubt.WaitAsync(down is null ? System.Threading.Timeout.InfiniteTimeSpan : Pace, ending.Token);
+                if (!replace)
+                {
+                    await doubt.WaitAsync(down is null ? System.Threading.Timeout.InfiniteTimeSpan : Pace, ending.Token);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -190,15 +197,18 @@ internal sealed class RedisConnection : IAsyncDisposable
         Volatile.Write(ref down, "is no longer used");
         firstLook.TrySetResult();
         Drop();
+        user?.Dispose();
     }
 
     /// <summary>Finds out whether it works.</summary>
     private async Task LookAsync()
     {
         Volatile.Write(ref doubted, 0);
+        var fresh = client is null || replace || (down is not null && Stopwatch.GetElapsedTime(clientSince) > Fruitless);
+        replace = false;
         try
         {
-            if (client is null || (down is not null && Stopwatch.GetElapsedTime(clientSince) > Fruitless))
+            if (fresh)
             {
                 Drop();
                 await ConnectAsync();
@@ -218,9 +228,12 @@ internal sealed class RedisConnection : IAsyncDisposable
             }
             Volatile.Write(ref down, null);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or SocketException or IOException or ObjectDisposedException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (!ending.IsCancellationRequested) // Whatever the client throws, the next look comes.
         {
-            Fall(client is { IsConnected: true } ? Reason(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token) ?? Reason(e));
+            var why = client is { IsConnected: true } ? Reason(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token);
+            // Nothing is wrong with Redis, so a new connection does it, and sooner than the client would find out.
+            replace = why is null && !fresh;
+            Fall(why ?? Reason(e));
         }
     }
 
@@ -272,9 +285,8 @@ internal sealed class RedisConnection : IAsyncDisposable
                 {
                     old.Dispose();
                 }
-                catch (Exception e) when (e is RedisException or ObjectDisposedException or SocketException or IOException or InvalidOperationException)
+                catch (Exception) // It was of no use anyway.
                 {
-                    // It was of no use anyway.
                 }
             });
         }
@@ -282,9 +294,9 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private ConfigurationOptions Options() => new()
     {
-        EndPoints = { { url.Host, url.Port } },
-        Password = url.Password,
-        Ssl = url.Tls,
+        EndPoints = { user is null ? At(url) : new IPEndPoint(IPAddress.Loopback, user.Port) },
+        Password = user?.Password ?? url.Password,
+        Ssl = url.Tls && user is null,
         SslHost = url.Tls ? url.Host : null,
         SslProtocols = url.Tls ? SslProtocols.Tls12 | SslProtocols.Tls13 : null,
         DefaultDatabase = url.Database,
@@ -300,7 +312,10 @@ internal sealed class RedisConnection : IAsyncDisposable
         ConfigurationChannel = "",
     };
 
-    private string Reason(Exception e) => e switch
+    private static EndPoint At(RedisUrl url) =>
+        IPAddress.TryParse(url.Host, out var address) ? new IPEndPoint(address, url.Port) : new DnsEndPoint(url.Host, url.Port);
+
+    private static string Reason(Exception e) => e switch
     {
         RedisServerException server => Diagnosis.Said(server.Message),
         FormatException or InvalidCastException or OverflowException => "gives an answer that can't be read",

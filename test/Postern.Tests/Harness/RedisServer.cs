@@ -131,6 +131,17 @@ internal sealed class RedisServer : IAsyncDisposable
         return password is null ? answers : answers[1..];
     }
 
+    /// <summary>Done when the answer to a question holds this text.</summary>
+    public async Task SaysAsync(string text, params string[] words)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        using var patience = new CancellationTokenSource(TestGateway.Patience);
+        while ((await AskAsync(words)) is not string said || !said.Contains(text, StringComparison.Ordinal))
+        {
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
     /// <summary>All keys, in order.</summary>
     public async Task<IReadOnlyList<string>> KeysAsync() =>
         [.. ((IReadOnlyList<object?>)(await AskAsync("KEYS", "*"))!).Select(k => (string)k!).Order(StringComparer.Ordinal)];
