@@ -33,7 +33,7 @@ internal sealed class AdmittingStage(TimeProvider time) : IStage
         var waits = metrics.Histogram("postern_concurrency_queue_duration_seconds", "How long requests waited that had to, let in or not.", place.Labels);
         return new Door(next, admission, bounds, waits, Refused("full", "all in use"), Refused("timeout", "waited too long")).InvokeAsync;
 
-        Refusal Refused(string why, string reason) => Refusal.Of(metrics, place.Gate, place.Kind, why, "maxConcurrent",
+        Refusal Refused(string why, string reason) => Refusal.Of(scope, time, place.Kind, why, "maxConcurrent",
             $"As many requests are in progress here as may be; try again in {Refusal.RetryAfter} s.", $"maxConcurrent of the {place.Kind}: {reason}");
     }
 

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
-using Postern.Pipeline.Telemetry;
 
 namespace Postern.Edge.Admitting;
 
@@ -9,8 +8,10 @@ namespace Postern.Edge.Admitting;
 /// behind identity and require, which say who is calling and whether that one may, and before the rate limit, because a request
 /// that is refused here counts in no plan.
 /// </summary>
-internal sealed class ConsumerAdmittingStage : IStage
+internal sealed class ConsumerAdmittingStage(TimeProvider time) : IStage
 {
+    public ConsumerAdmittingStage() : this(TimeProvider.System) { }
+
     /// <inheritdoc/>
     public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
     {
@@ -27,7 +28,7 @@ internal sealed class ConsumerAdmittingStage : IStage
         var counts = scope.State.Keep("concurrency per consumer", place.Key, static () => new CallerCounts());
         scope.Note("maxConcurrentPerConsumer", context =>
             $"{most} at once for each caller ({Exchange.Of(context).CallerKey}), {(place.Route is null ? $"gate {place.Gate} together" : "this route alone")}; 503 past it");
-        var refusal = Refusal.Of(MetricRegistry.Of(scope.State), place.Gate, "consumer", "full", "maxConcurrentPerConsumer",
+        var refusal = Refusal.Of(scope, time, "consumer", "full", "maxConcurrentPerConsumer",
             $"As many of your requests are in progress here as one caller may have; try again in {Refusal.RetryAfter} s.", $"maxConcurrentPerConsumer of the {place.Kind}");
         return new Turnstile(next, counts, most, refusal).InvokeAsync;
     }

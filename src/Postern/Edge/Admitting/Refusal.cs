@@ -9,18 +9,40 @@ namespace Postern.Edge.Admitting;
 /// <param name="detail">For the client.</param>
 /// <param name="reason">For the log.</param>
 /// <param name="refused">The counter.</param>
-internal sealed class Refusal(string limit, string detail, string reason, Counter refused)
+/// <param name="pace">How fast, for all bounds of a gate.</param>
+internal sealed class Refusal(string limit, string detail, string reason, Counter refused, Pace pace)
 {
     /// <summary>In seconds. Nobody knows when one of the others ends; a client that comes back at once only adds to what there is too much of.</summary>
     public const int RetryAfter = 1;
 
-    public static Refusal Of(MetricRegistry metrics, string gate, string bound, string why, string limit, string detail, string reason) => new(limit, detail, reason, metrics.Counter(
-        "postern_concurrency_refused_total", "Requests refused because as many were in progress as may be, by what bounds them.", ("gate", gate), ("bound", bound), ("reason", why)));
+    /// <param name="scope">The route.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="bound">What bounds: <c>gate</c>, <c>route</c> or <c>consumer</c>.</param>
+    /// <param name="why">Why now: <c>full</c> or <c>timeout</c>.</param>
+    /// <param name="limit">The key.</param>
+    /// <param name="detail">For the client.</param>
+    /// <param name="reason">For the log.</param>
+    public static Refusal Of(RouteScope scope, TimeProvider time, string bound, string why, string limit, string detail, string reason)
+    {
+        var gate = scope.Gate.Name;
+        var refused = MetricRegistry.Of(scope.State).Counter(
+            "postern_concurrency_refused_total", "Requests refused because as many were in progress as may be, by what bounds them.", ("gate", gate), ("bound", bound), ("reason", why));
+        return new Refusal(limit, detail, reason, refused, scope.State.Keep("refusals", gate, () => new Pace(time)));
+    }
 
     public Task AnswerAsync(HttpContext context, Exchange exchange)
     {
         refused.Add();
         exchange.Limit = limit;
-        return Answer.FailAsync(context, Failure.TooManyAtOnce, detail, reason, retryAfter: RetryAfter);
+        var turn = pace.TurnAsync();
+        return turn.IsCompleted ? AnswerAsync(context) : AnswerAsync(context, turn);
     }
+
+    private async Task AnswerAsync(HttpContext context, Task turn)
+    {
+        await turn;
+        await AnswerAsync(context);
+    }
+
+    private Task AnswerAsync(HttpContext context) => Answer.FailAsync(context, Failure.TooManyAtOnce, detail, reason, retryAfter: RetryAfter);
 }
