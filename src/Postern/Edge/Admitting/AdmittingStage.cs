@@ -21,20 +21,20 @@ internal sealed class AdmittingStage(TimeProvider time) : IStage
         {
             return next;
         }
-        var place = Place.Of(scope, s => s.MaxConcurrent);
-        var admission = scope.State.Keep("concurrency", place.Key, () => new Admission(options, time));
+        var reach = Reach.Of(scope, s => s.MaxConcurrent);
+        var admission = scope.State.Keep("concurrency", reach.Key, () => new Admission(options, time));
         var bounds = admission.Plan(options);
-        scope.Note("maxConcurrent", $"{requests} at once, {(place.Route is null ? $"gate {place.Gate} together" : "this route alone")}; "
+        scope.Note("maxConcurrent", $"{requests} at once, {(reach.Route is null ? $"gate {reach.Gate} together" : "this route alone")}; "
             + (bounds.Queue > 0 ? $"{bounds.Queue} more wait up to {Scalars.Format(bounds.QueueTimeout)}; " : "") + "503 past it");
         var metrics = MetricRegistry.Of(scope.State);
-        metrics.Gauge("postern_concurrency_requests", "Requests in progress that a bound counts.", () => admission.InProgress, place.Labels);
-        metrics.Gauge("postern_concurrency_limit", "How many requests that bound lets in.", () => admission.Limit, place.Labels);
-        metrics.Gauge("postern_concurrency_queued", "Requests that wait until that bound lets them in.", () => admission.Waiting, place.Labels);
-        var waits = metrics.Histogram("postern_concurrency_queue_duration_seconds", "How long requests waited that had to, let in or not.", place.Labels);
+        metrics.Gauge("postern_concurrency_requests", "Requests in progress that a bound counts.", () => admission.InProgress, reach.Labels);
+        metrics.Gauge("postern_concurrency_limit", "How many requests that bound lets in.", () => admission.Limit, reach.Labels);
+        metrics.Gauge("postern_concurrency_queued", "Requests that wait until that bound lets them in.", () => admission.Waiting, reach.Labels);
+        var waits = metrics.Histogram("postern_concurrency_queue_duration_seconds", "How long requests waited that had to, let in or not.", reach.Labels);
         return new Door(next, admission, bounds, waits, Refused("full", "all in use"), Refused("timeout", "waited too long")).InvokeAsync;
 
-        Refusal Refused(string why, string reason) => Refusal.Of(scope, time, place.Kind, why, "maxConcurrent",
-            $"As many requests are in progress here as may be; try again in {Refusal.RetryAfter} s.", $"maxConcurrent of the {place.Kind}: {reason}");
+        Refusal Refused(string why, string reason) => Refusal.Of(scope, time, reach.Kind, why, "maxConcurrent",
+            $"As many requests are in progress here as may be; try again in {Refusal.RetryAfter} s.", $"maxConcurrent of the {reach.Kind}: {reason}");
     }
 
     private sealed class Door(RequestDelegate next, Admission admission, Bounds bounds, Histogram waits, Refusal full, Refusal timedOut)

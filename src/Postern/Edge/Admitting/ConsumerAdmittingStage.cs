@@ -20,16 +20,16 @@ internal sealed class ConsumerAdmittingStage(TimeProvider time) : IStage
         {
             return next;
         }
-        var place = Place.Of(scope, s => s.MaxConcurrentPerConsumer);
-        if (section.MaxConcurrent?.Requests <= most && Place.Of(scope, s => s.MaxConcurrent) == place)
+        var reach = Reach.Of(scope, s => s.MaxConcurrentPerConsumer);
+        if (section.MaxConcurrent?.Requests <= most && Reach.Of(scope, s => s.MaxConcurrent) == reach)
         {
             scope.Check.Warn(section, "maxConcurrentPerConsumer", $"has no effect: all callers together have {section.MaxConcurrent.Requests} requests at once, got {most}; lower it, or remove it");
         }
-        var counts = scope.State.Keep("concurrency per consumer", place.Key, static () => new CallerCounts());
+        var counts = scope.State.Keep("concurrency per consumer", reach.Key, static () => new CallerCounts());
         scope.Note("maxConcurrentPerConsumer", context =>
-            $"{most} at once for each caller ({Exchange.Of(context).CallerKey}), {(place.Route is null ? $"gate {place.Gate} together" : "this route alone")}; 503 past it");
+            $"{most} at once for each caller ({Exchange.Of(context).CallerKey}), {(reach.Route is null ? $"gate {reach.Gate} together" : "this route alone")}; 503 past it");
         var refusal = Refusal.Of(scope, time, "consumer", "full", "maxConcurrentPerConsumer",
-            $"As many of your requests are in progress here as one caller may have; try again in {Refusal.RetryAfter} s.", $"maxConcurrentPerConsumer of the {place.Kind}");
+            $"As many of your requests are in progress here as one caller may have; try again in {Refusal.RetryAfter} s.", $"maxConcurrentPerConsumer of the {reach.Kind}");
         return new Turnstile(next, counts, most, refusal).InvokeAsync;
     }
 
