@@ -128,12 +128,6 @@ public sealed class AdmittedRequestsTests
                 case "/gone":
                     context.Abort();
                     break;
-                case "/half":
-                    context.Response.ContentLength = 10;
-                    await context.Response.WriteAsync("half");
-                    await context.Response.Body.FlushAsync();
-                    context.Abort();
-                    break;
                 case "/slow":
                     await Task.Delay(Timeout.Infinite, context.RequestAborted);
                     break;
@@ -154,10 +148,18 @@ public sealed class AdmittedRequestsTests
             Assert.Equal(status, (await client.ReadAnswerAsync(method == "HEAD")).Status);
             await UntilAsync(gateway, "postern_concurrency_requests{gate=\"mobile\"} 0");
         }
-        using (var cut = await gateway.ConnectAsync())
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_cut_gives_its_place_back()
+    {
+        await using var upstream = ScriptedUpstream.Answering("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", close: true);
+        await using var gateway = await TwoGatesAsync(upstream.Url, "maxConcurrent: 1");
+        for (var i = 0; i < 2; i++)
         {
-            await cut.SendAsync("GET /mobile/half HTTP/1.1\r\nHost: a\r\n\r\n");
-            Assert.Contains("half", await cut.ReadToEndAsync(), StringComparison.Ordinal);
+            using var client = await gateway.ConnectAsync();
+            await client.SendAsync("GET /mobile/a HTTP/1.1\r\nHost: a\r\n\r\n");
+            Assert.EndsWith("half", await client.ReadToEndAsync(), StringComparison.Ordinal);
             await UntilAsync(gateway, "postern_concurrency_requests{gate=\"mobile\"} 0");
         }
     }
