@@ -10,6 +10,9 @@ namespace Postern.Pipeline;
 /// </summary>
 public sealed class Exchange
 {
+    private (IPermits Permits, string Key)[] holding = [];
+    private int held;
+
     /// <summary>When the request came, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long Started { get; set; }
 
@@ -132,6 +135,36 @@ public sealed class Exchange
 
     /// <summary>Cancelled when the client is gone.</summary>
     internal CancellationToken ClientGone(HttpContext context) => ConnectionClosed.CanBeCanceled ? ConnectionClosed : context.RequestAborted;
+
+    /// <summary>The client's address as what counts as one client; see <see cref="Wire.AddressKey"/>. No consumer's key looks like it.</summary>
+    internal string AddressKey => Wire.AddressKey.Of(ClientAddress);
+
+    /// <summary>Who is calling: the consumer, or the address where nobody is known.</summary>
+    internal string CallerKey => Consumer?.Key ?? AddressKey;
+
+    /// <summary>
+    /// Keeps something for this request until it has ended, however it ends: with the last byte of its answer or its WebSocket,
+    /// with an exception, with its client gone. Whoever observes the request gives it back.
+    /// </summary>
+    internal void Hold(IPermits permits, string key)
+    {
+        if (held == holding.Length)
+        {
+            Array.Resize(ref holding, held + 2);
+        }
+        holding[held++] = (permits, key);
+    }
+
+    /// <summary>Gives back all that is held; called once, when the request has ended.</summary>
+    internal void Release()
+    {
+        while (held > 0)
+        {
+            var (permits, key) = holding[--held];
+            holding[held] = default;
+            permits.Return(key);
+        }
+    }
 
     /// <summary>The exchange of a request that the gateway handles.</summary>
     public static Exchange Of(HttpContext context) => context.Features.Get<Exchange>()!;

@@ -58,6 +58,10 @@ internal sealed partial class Observed(
         {
             await AnswerAsync(context, exchange, e);
         }
+        finally
+        {
+            exchange.Release();
+        }
         var status = context.Response.StatusCode;
         var ticks = time.GetTimestamp() - exchange.Started;
         metrics.End(method, scheme, status, exchange.Failure, ticks, told);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Postern.Config;
 using Postern.Pipeline;
+using Postern.Wire;
 
 namespace Postern.Edge.RateLimiting;
 
@@ -17,7 +18,7 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
         var bare = text.EndsWith("/64", StringComparison.Ordinal) ? text[..^3] : text;
         // 1 and 0x7f.1 are addresses, too, to who reads them; no request has such.
         var isAddress = bare == "unknown" || (IPAddress.TryParse(bare, out var address) && (bare.Contains(':') || address.ToString() == bare));
-        return isAddress ? LimitKey.Address(bare)
+        return isAddress ? AddressKey.Of(bare)
             : text.StartsWith('@') ? (text.IndexOf(':') > 1 ? text : null)
             : text.IndexOf(':') > 0 ? "@" + text
             : null;

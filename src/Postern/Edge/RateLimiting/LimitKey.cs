@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
@@ -20,11 +18,6 @@ internal sealed class LimitKey
 
     /// <summary>Longer header values are counted by their hash.</summary>
     private const int MaxValue = 128;
-
-    private const int Networks = 1024;
-
-    /// <summary>The networks of addresses seen last. A connection's address is one and the same text for all its requests.</summary>
-    private static readonly Network?[] Seen = new Network?[Networks];
 
     private readonly Part[] parts;
     private readonly string text;
@@ -85,7 +78,7 @@ internal sealed class LimitKey
     }
 
     /// <summary>The key under which one caller is counted, where that follows from who it is; else null.</summary>
-    /// <param name="caller">A consumer's key, or an address as <see cref="Address"/> gives it.</param>
+    /// <param name="caller">A consumer's key, or an address as <see cref="AddressKey"/> gives it.</param>
     public string? Of(string caller)
     {
         var (key, known) = (new StringBuilder(), false);
@@ -110,42 +103,10 @@ internal sealed class LimitKey
     /// <inheritdoc/>
     public override string ToString() => text;
 
-    /// <summary>An address as it is counted: an IPv6 subscriber has a whole /64 to choose from, so that is what counts.</summary>
-    public static string Address(string address)
-    {
-        if (!address.Contains(':'))
-        {
-            return address;
-        }
-        ref var place = ref Seen[(uint)address.GetHashCode() % Networks];
-        var last = place;
-        if (last is null || last.Address != address)
-        {
-            place = last = new Network(address, Mask(address));
-        }
-        return last.Text;
-    }
-
-    private static string Mask(string address)
-    {
-        if (!IPAddress.TryParse(address, out var parsed) || parsed.AddressFamily != AddressFamily.InterNetworkV6)
-        {
-            return address;
-        }
-        if (parsed.IsIPv4MappedToIPv6)
-        {
-            return parsed.MapToIPv4().ToString();
-        }
-        Span<byte> bytes = stackalloc byte[16];
-        parsed.TryWriteBytes(bytes, out _);
-        bytes[8..].Clear();
-        return $"{new IPAddress(bytes)}/64";
-    }
-
     private static string Of(in Part part, HttpContext context, Exchange exchange) => part.Kind switch
     {
-        Kind.Consumer => exchange.Consumer?.Key ?? Address(exchange.ClientAddress),
-        Kind.Address => Address(exchange.ClientAddress),
+        Kind.Consumer => exchange.CallerKey,
+        Kind.Address => exchange.AddressKey,
         Kind.Fixed => part.Text,
         _ => Value(part.Text, context, exchange),
     };
@@ -155,7 +116,7 @@ internal sealed class LimitKey
         var value = context.Request.Headers[name].ToString();
         return value.Length switch
         {
-            0 => Address(exchange.ClientAddress),
+            0 => exchange.AddressKey,
             > MaxValue => $"={name}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(value)))}",
             _ => $"={name}:{value}",
         };
@@ -164,6 +125,4 @@ internal sealed class LimitKey
     private static void Append(StringBuilder key, string value) => key.Append(value.Length).Append(' ').Append(value);
 
     private readonly record struct Part(Kind Kind, string Text);
-
-    private sealed record Network(string Address, string Text);
 }
