@@ -25,6 +25,9 @@ public sealed class StatePool
         return (T)made;
     }
 
+    /// <summary>The objects of one type that are in use.</summary>
+    internal IEnumerable<T> Live<T>() => live.Values.OfType<T>();
+
     /// <summary>Notes which objects are asked for from here on; null ends it.</summary>
     internal void Record(HashSet<(string, string)>? keys) => recording = keys;
 

@@ -139,6 +139,21 @@ internal sealed class Ways
         }
     }
 
+    /// <summary>Gives the ways that go on the keys of their files, where those can be read: a mistake elsewhere must not keep a revoked key good.</summary>
+    public static void Withdraw(GatewayConfig config, Check check, StatePool state)
+    {
+        foreach (var options in (config.Root.Written<IdentitySection>().Identity ?? new Dictionary<string, WayOptions>()).Values)
+        {
+            if (options.ApiKey is { Keys: { } keys } read && ApiKeyWay.FileOf(read) is { Length: > 0 } file && !check.Problems.Any(p => p.Position.StartsWith($"{file}:", StringComparison.Ordinal)))
+            {
+                foreach (var way in state.Live<ApiKeyWay>().Where(w => w.File == file))
+                {
+                    way.Take(new KeyTable(way, keys));
+                }
+            }
+        }
+    }
+
     private static Way? Make(RouteScope scope, string name, WayOptions options)
     {
         var told = new Check();
