@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Postern.Config;
@@ -18,6 +19,9 @@ namespace Postern.Server.Administering;
 /// </summary>
 internal sealed class AdminEndpoints
 {
+    /// <summary>Every answer says that browsers mustn't guess what it is, so nothing is escaped but what JSON asks for.</summary>
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private readonly AdminSource source;
     private readonly byte[]? token;
     private readonly bool loopback;
@@ -92,7 +96,7 @@ internal sealed class AdminEndpoints
     private Task ConfigAsync(HttpContext context)
     {
         var body = new ArrayBufferWriter<byte>(4 << 10);
-        using (var json = new Utf8JsonWriter(body, new JsonWriterOptions { Indented = true }))
+        using (var json = new Utf8JsonWriter(body, Readable with { Indented = true }))
         {
             source.WriteConfig(json);
         }
@@ -160,7 +164,7 @@ internal sealed class AdminEndpoints
     private static Task SendJsonAsync(HttpContext context, int status, Action<Utf8JsonWriter> write, string type = "application/json")
     {
         var body = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(body))
+        using (var json = new Utf8JsonWriter(body, Readable))
         {
             json.WriteStartObject();
             write(json);

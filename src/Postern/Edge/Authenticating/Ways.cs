@@ -206,13 +206,17 @@ internal sealed class Ways
         _ => "both keys come in the same place",
     };
 
+    /// <summary>What other languages call <c>off</c>.</summary>
+    private static readonly string[] Nobody = ["off", "none", "no", "false", "anonymous", "public"];
+
     private static string Unknown(string name, IEnumerable<string>? defined)
     {
+        var isOff = Nobody.Contains(name, StringComparer.OrdinalIgnoreCase);
         if (defined is null)
         {
-            return $"no identity named '{name}', got no identity at the root; define it there: identity: {{ {name}: … }}";
+            return $"no identity named '{name}', got no identity at the root; {(isOff ? "write off for anyone" : $"define it there: identity: {{ {name}: … }}")}";
         }
-        var near = Nearest.Of(name, defined) is { } meant ? $"did you mean '{meant}'? " : "";
-        return $"no identity named '{name}'; {near}(defined: {string.Join(", ", defined)})";
+        var fix = isOff ? "write off for anyone, or a name" : Nearest.Of(name, defined) is { } meant ? $"did you mean '{meant}'?" : "write a name";
+        return $"no identity named '{name}'; {fix} (defined: {string.Join(", ", defined)})";
     }
 }
