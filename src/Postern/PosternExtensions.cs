@@ -47,6 +47,11 @@ public static class PosternExtensions
 
         Task Handle(HttpContext context)
         {
+            if (context.RequestAborted.IsCancellationRequested)
+            {
+                // Where a client has left, Kestrel takes what nobody read of its last request's body for another request.
+                return Task.CompletedTask;
+            }
             var exchange = new Exchange();
             context.Features.Set(exchange);
             context.Features.Set<IHttpAuthenticationFeature>(new GatewayUser(exchange, context.Features.Get<IHttpAuthenticationFeature>()));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
@@ -115,6 +116,36 @@ public sealed class HostedGatewayTests
             ],
             thrown.Problems.Select(p => (int.Parse(p.Position.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture), p.Path, p.Message)));
         Assert.All(thrown.Problems, p => Assert.StartsWith("HostedGatewayTests.cs:", p.Position, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_body_that_nobody_read_is_no_request_when_its_client_has_left()
+    {
+        var (asked, left) = (new ConcurrentQueue<string>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await using var app = await StartAsync(b => Shop(b, "http://127.0.0.1:1"), map: a =>
+        {
+            a.Use(async (context, next) =>
+            {
+                await next(context);
+                asked.Enqueue($"{context.Request.Path} {context.Response.StatusCode}");
+                if (context.Request.Path == "/web/teapot")
+                {
+                    await using var gone = context.RequestAborted.Register(left.SetResult);
+                    await left.Task.WaitAsync(TimeSpan.FromSeconds(10));
+                }
+            });
+            a.MapPostern();
+        });
+        const string hidden = "GET /web/hidden HTTP/1.1\r\nHost: a\r\n\r\n";
+        using (var client = await Server.RawClient.ConnectAsync(app.Urls.First()))
+        {
+            await client.SendAsync($"POST /web/teapot HTTP/1.1\r\nHost: a\r\nContent-Length: {hidden.Length}\r\n\r\n{hidden}");
+            await client.ReadHeadAsync();
+        }
+        await left.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await app.StopAsync();
+        Assert.Equal("/web/teapot 418", asked.First());
+        Assert.DoesNotContain("/web/hidden 404", asked);
     }
 
     private static int Here([CallerLineNumber] int line = 0) => line;

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -21,6 +22,9 @@ namespace Postern.Server.Administering;
 internal sealed class AdminEndpoints
 {
     private const string LimitsPath = "/limits/";
+
+    /// <summary>Every answer says that browsers mustn't guess what it is, so nothing is escaped but what JSON asks for.</summary>
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly AdminSource source;
     private readonly byte[]? token;
@@ -102,7 +106,7 @@ internal sealed class AdminEndpoints
     private Task ConfigAsync(HttpContext context)
     {
         var body = new ArrayBufferWriter<byte>(4 << 10);
-        using (var json = new Utf8JsonWriter(body, new JsonWriterOptions { Indented = true }))
+        using (var json = new Utf8JsonWriter(body, Readable with { Indented = true }))
         {
             source.WriteConfig(json);
         }
@@ -214,7 +218,7 @@ internal sealed class AdminEndpoints
     private static Task SendJsonAsync(HttpContext context, int status, Action<Utf8JsonWriter> write, string type = "application/json")
     {
         var body = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(body))
+        using (var json = new Utf8JsonWriter(body, Readable))
         {
             json.WriteStartObject();
             write(json);

@@ -99,7 +99,7 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         {
             output.WriteLine($"gate {gate.Name,-8} {url}{gate.Own.Match.Path,-9} {ConfigOption.Count(gate.Routes.Count, "route"),-10} {gate.Own.Owner}");
         }
-        output.WriteLine($"tokens        {shop.AuthorizationUrl}  from 'postern token', for anyone who asks");
+        output.WriteLine($"tokens        {shop.AuthorizationUrl}  from '{TokenCommand.ForShell(shop.AuthorizationUrl)}', for anyone who asks");
         output.WriteLine();
         output.WriteLine("Try, in another shell:");
         foreach (var line in DemoText.Lines(url, TokenCommand.ForShell(shop.AuthorizationUrl)))

@@ -75,6 +75,6 @@ internal static class KeysRevokeCommand
     public static IReadOnlyList<KeyOptions> Known(KeysFile file, IReadOnlyList<KeyOptions> keys, string name)
     {
         List<KeyOptions> of = [.. keys.Where(k => k.Name == name)];
-        return of.Count > 0 ? of : throw new KeysException($"{file.Path}: no key of '{name}'{Nearest.Hint(name, keys.Select(k => k.Name!).Distinct())}");
+        return of.Count > 0 ? of : throw new KeysException($"{file.Path}: no key of '{name}'{(Nearest.Hint(name, keys.Select(k => k.Name!).Distinct()) is { Length: > 0 } hint ? hint : "; 'postern keys list' shows them")}");
     }
 }

@@ -19,6 +19,7 @@ internal sealed class ClientConnection
     private readonly ConnectionContext transport;
     private int inFlight;
     private volatile bool wasIdle;
+    private bool hadBody;
     private double resets;
     private long lastReset;
 
@@ -61,8 +62,16 @@ internal sealed class ClientConnection
         {
             CountReset();
         }
+        hadBody |= !IsHttp2 && request.Features is IHttpRequestBodyDetectionFeature { CanHaveBody: true };
         Interlocked.Decrement(ref inFlight);
     }
+
+    /// <summary>
+    /// Whether what looks like a request is the rest of an earlier one's body. Kestrel reads a body to its end before it looks
+    /// for the next request, but not where the client has left: then it takes for a request what was written as a body.
+    /// </summary>
+    public bool IsLeftover(IFeatureCollection features) =>
+        hadBody && features.Get<IHttpRequestLifetimeFeature>()!.RequestAborted.IsCancellationRequested;
 
     /// <summary>
     /// Ends the connection if it has had no request since it was last looked at; a request in flight, and the moment after

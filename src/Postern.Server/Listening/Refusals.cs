@@ -22,7 +22,8 @@ internal sealed class Refusals(RequestDelegate refuse, TimeProvider time) : Diag
     {
         if (name == BadRequest && value is IFeatureCollection features
             && features.Get<IHttpResponseFeature>() is { HasStarted: false } response
-            && features.Get<IBadRequestExceptionFeature>()?.Error is BadHttpRequestException error)
+            && features.Get<IBadRequestExceptionFeature>()?.Error is BadHttpRequestException error
+            && features.Get<ClientConnection>()?.IsLeftover(features) is not true)
         {
             Answer(features, response, error);
         }

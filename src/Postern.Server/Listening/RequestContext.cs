@@ -59,7 +59,8 @@ internal sealed class RequestEntry(RequestDelegate handle, PathFaults allowed, T
         return request;
     }
 
-    public Task ProcessRequestAsync(RequestContext context) => handle(context.Http);
+    public Task ProcessRequestAsync(RequestContext context) =>
+        context.Connection.IsLeftover(context.Features) ? Task.CompletedTask : handle(context.Http);
 
     public void DisposeContext(RequestContext context, Exception? exception)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -103,16 +104,21 @@ internal static class Answer
     internal static ArrayBufferWriter<byte> Problem(FailureRow row, string? detail, string traceId)
     {
         var body = new ArrayBufferWriter<byte>(320);
-        using var json = new Utf8JsonWriter(body);
+        detail ??= row.Detail;
+        using var json = new Utf8JsonWriter(body, new JsonWriterOptions { Encoder = EncoderFor(detail) });
         json.WriteStartObject();
         json.WriteString("type"u8, TypePrefix + row.Code);
         json.WriteString("title"u8, row.Title);
         json.WriteNumber("status"u8, row.Status);
-        json.WriteString("detail"u8, detail ?? row.Detail);
+        json.WriteString("detail"u8, detail);
         json.WriteString("code"u8, row.Code);
         json.WriteString("traceId"u8, traceId);
         json.WriteEndObject();
         json.Flush();
         return body;
     }
+
+    /// <summary>Apostrophes stand for themselves, so that people can read them; text in which a browser could find a tag is escaped as for a page.</summary>
+    private static JavaScriptEncoder EncoderFor(string detail) =>
+        detail.AsSpan().IndexOfAny('<', '>', '&') < 0 ? JavaScriptEncoder.UnsafeRelaxedJsonEscaping : JavaScriptEncoder.Default;
 }

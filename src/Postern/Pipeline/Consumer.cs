@@ -50,6 +50,10 @@ public sealed class Consumer
         var claims = new List<Claim>();
         foreach (var claim in Claims.EnumerateObject())
         {
+            if (claim.Name is ClaimTypes.NameIdentifier or ClaimTypes.Name or ClaimTypes.Role)
+            {
+                continue; // Said below as the gateway knows it. A token's own word would be found before that.
+            }
             if (claim.Value.ValueKind == JsonValueKind.Array)
             {
                 claims.AddRange(claim.Value.EnumerateArray().Select(v => Make(claim.Name, v)));

@@ -6,7 +6,7 @@ namespace Postern.Pipeline;
 internal static class ErrorsPage
 {
     /// <summary>Failures that only the admin port answers with.</summary>
-    private static readonly Failure[] Admin = [Failure.Unauthenticated, Failure.ForeignOrigin, Failure.ForeignHost, Failure.ReloadRefused];
+    private static readonly Failure[] Admin = [Failure.ForeignOrigin, Failure.ForeignHost, Failure.ReloadRefused];
 
     /// <summary>The whole page, as Markdown.</summary>
     public static string Write()

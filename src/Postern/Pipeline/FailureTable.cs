@@ -18,7 +18,7 @@ internal static class FailureTable
         new(Failure.BadRequest, 400, "bad-request", "Bad request", "The request is not valid HTTP."),
         new(Failure.BadPath, 400, "bad-path", "Ambiguous path", "The path could be read in two ways; send it normalised, without '.' or '..' segments, '//', backslashes or encoded slashes."),
         new(Failure.SeveralCredentials, 400, "several-credentials", "Several credentials", "The request has more than one credential; send one."),
-        new(Failure.Unauthenticated, 401, "unauthenticated", "Unauthorized", "This URL is for known callers, and the request has no credential; see the WWW-Authenticate header."),
+        new(Failure.Unauthenticated, 401, "unauthenticated", "Unauthorized", "This URL is for known callers, and the request has no credential that it takes; see the WWW-Authenticate header."),
         new(Failure.InvalidToken, 401, "invalid-token", "Unauthorized", "The bearer token is not valid."),
         new(Failure.InvalidKey, 401, "invalid-key", "Unauthorized", "The API key is not valid."),
         new(Failure.Forbidden, 403, "forbidden", "Forbidden", "The caller is known, but may not do this."),

@@ -25,6 +25,9 @@ public sealed class StatePool
         return (T)made;
     }
 
+    /// <summary>The objects of one type that are in use.</summary>
+    internal IEnumerable<T> Live<T>() => live.Values.OfType<T>();
+
     /// <summary>Notes which objects are asked for from here on; null ends it.</summary>
     internal void Record(HashSet<(string, string)>? keys) => recording = keys;
 
@@ -40,11 +43,10 @@ public sealed class StatePool
         }
     }
 
-    /// <summary>What is in use now, of one type; for those who look on.</summary>
-    internal IReadOnlyList<T> Live<T>() => [.. live.Values.OfType<T>()];
-
-    /// <summary>Why something that is in use can't do its work yet; null where all can.</summary>
-    internal string? NotReady => live.Values.OfType<ILive>().Select(l => l.NotReady).FirstOrDefault(r => r is not null);
+    /// <summary>Why what is in use can't do its work yet, each reason once; null where all can.</summary>
+    internal string? NotReady =>
+        live.Values.OfType<ILive>().Select(l => l.NotReady).OfType<string>().Distinct().Order(StringComparer.Ordinal).ToArray() is { Length: > 0 } reasons
+            ? string.Join("; ", reasons) : null;
 
     /// <summary>The new snapshot is about to run: what it brings begins its work, so that no request finds it idle.</summary>
     internal void Start(TimeProvider time, ILogger logger)

@@ -123,6 +123,7 @@ internal sealed partial class GatewayRuntime : IDisposable
             if (compiled is null)
             {
                 State.Abandon();
+                RouteCompiler.Keep(loaded.Config, loaded.Check, State);
                 LogKept(logger, Environment.NewLine + string.Join(Environment.NewLine, errors));
                 return problems;
             }

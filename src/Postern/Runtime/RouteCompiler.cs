@@ -70,6 +70,15 @@ internal static class RouteCompiler
         }
     }
 
+    /// <summary>The same where the configuration is not taken.</summary>
+    public static void Keep(GatewayConfig config, Check check, StatePool state)
+    {
+        foreach (var feature in Features.Edge)
+        {
+            (feature.Stage as ISharedStage)?.KeepShared(config, check, state);
+        }
+    }
+
     /// <summary>The chain of requests that no route answers: observed like any other, then refused.</summary>
     public static RequestDelegate Unmatched(RouteScope scope) =>
         Features.Edge[0].Stage!.Compile(scope, static context => Answer.FailAsync(context, Exchange.Of(context).Failure, Exchange.Of(context).FailureReason, Exchange.Of(context).FailureReason));

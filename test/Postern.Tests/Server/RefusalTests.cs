@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
 
@@ -69,6 +70,34 @@ public sealed class RefusalTests
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Equal("application/problem+json", RawClient.Field(answer, "Content-Type"));
         Assert.EndsWith("\r\n\r\n", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n")]
+    [InlineData("GET /hidden HTTP/1.1\r\nHost: a\r\n\r\nGET /too HTTP/1.1\r\nHost: a\r\n\r\n")]
+    [InlineData("POST /hidden HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")]
+    [InlineData("rubbish\r\n\r\n")]
+    [InlineData("{}")]
+    public async Task A_body_that_nobody_read_is_no_request_when_its_client_has_left(string body)
+    {
+        var paths = new ConcurrentQueue<string>();
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var served = await Served.StartAsync(async context =>
+        {
+            paths.Enqueue(context.Request.Path);
+            var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            await using var told = context.RequestAborted.Register(gone.SetResult);
+            begun.TrySetResult();
+            await gone.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        });
+        using (var client = await served.ConnectAsync())
+        {
+            await client.SendAsync($"POST /refused HTTP/1.1\r\nHost: a\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+            await begun.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        }
+        await served.UntilConnectionsAsync(0);
+        Assert.Equal(["/refused"], paths);
+        Assert.Empty(served.Refused);
     }
 
     [Fact]

@@ -16,6 +16,9 @@ internal sealed class AuthenticatingStage : ISharedStage
     public void CompileShared(GatewayConfig config, StatePool state, Check check) => Ways.Renew(config, state);
 
     /// <inheritdoc/>
+    public void KeepShared(GatewayConfig config, Check check, StatePool state) => Ways.Withdraw(config, check, state);
+
+    /// <inheritdoc/>
     public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
     {
         if (scope.Options<IdentityOptions>().Identity is not { Use: not null } callers)

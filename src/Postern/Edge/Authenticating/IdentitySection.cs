@@ -39,6 +39,10 @@ public sealed record WayOptions : Options
         {
             check.Error(this, said[1], $"a way is one thing, got {string.Join(" and ", said)}; give each its own name");
         }
+        else if (ApiKey is not null && Origin?.Has("claims") is true)
+        {
+            check.Error(this, "claims", "keys have no claims to choose from, their entries say name, tier and scopes; remove this");
+        }
     }
 }
 
@@ -59,4 +63,31 @@ public sealed record ClaimOptions : Options
 
     /// <summary>The caller's tier, whose limits hold. Default: what <c>tiers.claim</c> says, else <c>plan</c>.</summary>
     public string? Tier { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(Check check)
+    {
+        Named(check, "id", Id, "sub");
+        Named(check, "name", Name, "name");
+        if (Tier is not null)
+        {
+            Named(check, "tier", Tier, "plan");
+        }
+        for (var i = 0; i < Scopes.Count; i++)
+        {
+            Named(check, $"scopes[{i}]", Scopes[i], "scope");
+        }
+        for (var i = 0; i < Roles.Count; i++)
+        {
+            Named(check, $"roles[{i}]", Roles[i], "roles");
+        }
+    }
+
+    private void Named(Check check, string key, string claim, string example)
+    {
+        if (string.IsNullOrWhiteSpace(claim))
+        {
+            check.Error(this, key, $"the name of a claim is needed, got an empty text; write {example}, or remove it");
+        }
+    }
 }

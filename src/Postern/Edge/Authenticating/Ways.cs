@@ -139,6 +139,21 @@ internal sealed class Ways
         }
     }
 
+    /// <summary>Gives the ways that go on the keys of their files, where those can be read: a mistake elsewhere must not keep a revoked key good.</summary>
+    public static void Withdraw(GatewayConfig config, Check check, StatePool state)
+    {
+        foreach (var options in (config.Root.Written<IdentitySection>().Identity ?? new Dictionary<string, WayOptions>()).Values)
+        {
+            if (options.ApiKey is { Keys: { } keys } read && ApiKeyWay.FileOf(read) is { Length: > 0 } file && !check.Problems.Any(p => p.Position.StartsWith($"{file}:", StringComparison.Ordinal)))
+            {
+                foreach (var way in state.Live<ApiKeyWay>().Where(w => w.File == file))
+                {
+                    way.Take(new KeyTable(way, keys));
+                }
+            }
+        }
+    }
+
     private static Way? Make(RouteScope scope, string name, WayOptions options)
     {
         var told = new Check();
@@ -192,13 +207,17 @@ internal sealed class Ways
         _ => "both keys come in the same place",
     };
 
+    /// <summary>What other languages call <c>off</c>.</summary>
+    private static readonly string[] Nobody = ["off", "none", "no", "false", "anonymous", "public"];
+
     private static string Unknown(string name, IEnumerable<string>? defined)
     {
+        var isOff = Nobody.Contains(name, StringComparer.OrdinalIgnoreCase);
         if (defined is null)
         {
-            return $"no identity named '{name}', got no identity at the root; define it there: identity: {{ {name}: … }}";
+            return $"no identity named '{name}', got no identity at the root; {(isOff ? "write off for anyone" : $"define it there: identity: {{ {name}: … }}")}";
         }
-        var near = Nearest.Of(name, defined) is { } meant ? $"did you mean '{meant}'? " : "";
-        return $"no identity named '{name}'; {near}(defined: {string.Join(", ", defined)})";
+        var fix = isOff ? "write off for anyone, or a name" : Nearest.Of(name, defined) is { } meant ? $"did you mean '{meant}'?" : "write a name";
+        return $"no identity named '{name}'; {fix} (defined: {string.Join(", ", defined)})";
     }
 }

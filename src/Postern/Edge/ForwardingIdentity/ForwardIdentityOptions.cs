@@ -43,6 +43,10 @@ public sealed record ForwardIdentityOptions : Options
             {
                 check.Error(this, key, "the claim is needed, got an empty text; write its name, as sub");
             }
+            else if (claim.StartsWith("X-", StringComparison.OrdinalIgnoreCase))
+            {
+                check.Warn(this, key, $"the field comes first and its claim behind, got a claim named '{claim}'; is it the other way round?");
+            }
         }
         if (Token is not { } token)
         {

@@ -15,6 +15,9 @@ internal sealed class RateLimitStage : ISharedStage
     public void CompileShared(GatewayConfig config, StatePool state, Check check) => Limiter.Check(config, check);
 
     /// <inheritdoc/>
+    public void KeepShared(GatewayConfig config, Check check, StatePool state) { } // Limits go on with the rest.
+
+    /// <inheritdoc/>
     public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
     {
         var section = scope.Options<RateLimitSection>();

@@ -99,7 +99,7 @@ public sealed class WaysTests
 
     [Theory]
     [InlineData("use: the list is empty, so nobody could call; name a way, or write identity: off for anyone")]
-    [InlineData("use[0]: no identity named ''; (defined: customers)", "")]
+    [InlineData("use[0]: no identity named ''; write a name (defined: customers)", "")]
     [InlineData("use[0]: no identity named 'custmers'; did you mean 'customers'? (defined: customers)", "custmers")]
     [InlineData("use[0]: no identity named 'Customers'; did you mean 'customers'? (defined: customers)", "Customers")]
     public void In_code_too_whom_a_route_is_for_must_be_somebody(string problem, params string[] ways)

@@ -123,7 +123,7 @@ public sealed partial class KeysCommandTests : IDisposable
         Make("create", "--name", "late", "--expires", "1m");
         time.Advance(TimeSpan.FromMinutes(1));
         Refused($"{File}: no key of 'acmee'; did you mean 'acme'?\n", "revoke", "acme", "acmee");
-        Refused($"{File}: no key of 'nobody'\n", "rotate", "nobody");
+        Refused($"{File}: no key of 'nobody'; 'postern keys list' shows them\n", "rotate", "nobody");
         Refused($"{File}: no key ends in '....'; 'postern keys list' shows them\n", "revoke", "--last4", "....");
         Refused($"{File}: no key of late ends in '{key[^4..]}'; 'postern keys list' shows them\n", "revoke", "late", "--last4", key[^4..]);
         Refused($"{File}: no key of 'late' holds any more; make one with: postern keys create --name late\n", "rotate", "late");

@@ -34,7 +34,7 @@ public sealed record ApiKeyOptions : Options
     {
         if (Header is null && Query is null)
         {
-            check.Error(this, "", "says not where a key is sent; add header: X-Api-Key or query: api_key");
+            check.Error(this, "", "doesn't say where a key is sent; add header: X-Api-Key or query: api_key");
         }
         else if (Header is not null && Query is not null)
         {

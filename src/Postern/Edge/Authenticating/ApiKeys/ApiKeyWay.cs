@@ -9,12 +9,11 @@ namespace Postern.Edge.Authenticating.ApiKeys;
 /// </summary>
 internal sealed class ApiKeyWay : Way
 {
-    private readonly string file;
     private volatile KeyTable keys;
 
     public ApiKeyWay(string name, ApiKeyOptions options) : base(name)
     {
-        (Header, Query, file) = (options.Header, options.Query, FileOf(options));
+        (Header, Query, File) = (options.Header, options.Query, FileOf(options));
         keys = new KeyTable(this, options.Keys);
     }
 
@@ -24,8 +23,11 @@ internal sealed class ApiKeyWay : Way
     /// <summary>The query parameter that carries its keys, or null.</summary>
     public string? Query { get; }
 
+    /// <summary>The file of its keys; empty where code holds them.</summary>
+    public string File { get; }
+
     public override string Summary =>
-        $"API keys in {(Header is not null ? $"the header {Header}" : $"the query parameter {Query}")}{(file.Length > 0 ? $", from {file}" : "")}";
+        $"API keys in {(Header is not null ? $"the header {Header}" : $"the query parameter {Query}")}{(File.Length > 0 ? $", from {File}" : "")}";
 
     /// <summary>The way of these options, with the keys that were read with them as soon as the configuration is taken.</summary>
     public static ApiKeyWay Of(StatePool state, string name, ApiKeyOptions options)
@@ -46,5 +48,6 @@ internal sealed class ApiKeyWay : Way
             : key.Holds(Time) ? Verdict.Known(key.Consumer)
             : Verdict.Refused(Failure.InvalidKey, null, key.Ended));
 
-    private static string FileOf(ApiKeyOptions options) => options.Keys?.Origin is { Path: "", File: { } file } ? file : "";
+    /// <summary>The file that the keys were read from; empty where there is none.</summary>
+    internal static string FileOf(ApiKeyOptions options) => options.Keys?.Origin is { Path: "", File: { } from } ? from : "";
 }

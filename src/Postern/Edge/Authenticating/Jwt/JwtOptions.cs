@@ -49,6 +49,10 @@ public sealed record JwtOptions : Options
         {
             check.Error(this, said[1], $"keys come from one place, got {string.Join(" and ", said)}; keep one");
         }
+        if (Issuer is not null && Issuer.Contains("/.well-known/", StringComparison.Ordinal))
+        {
+            check.Error(this, "issuer", $"that is where something of the issuer is found, not what its tokens have in iss, got '{Issuer}'; write what stands before /.well-known/");
+        }
         Audiences(check);
         Urls(check);
         string? problem = null;
@@ -107,7 +111,7 @@ public sealed record JwtOptions : Options
         {
             if (Issuer is { Length: > 0 } && UrlProblem(Issuer, "https://auth.example.com") is not null)
             {
-                check.Error(this, "discovery", $"its usual place is under the issuer, which must be an https URL for that, got issuer '{Issuer}'; write the URL of the OpenID configuration");
+                check.Error(this, "discovery", $"its usual place is under the issuer, which must be an https URL for that, got issuer '{Issuer}'; write the issuer as its tokens have it, https://…, or here the URL of its OpenID configuration");
             }
         }
         else if (Discovery is not null && UrlProblem(Discovery, "true, or https://auth.example.com/.well-known/openid-configuration") is { } discovery)

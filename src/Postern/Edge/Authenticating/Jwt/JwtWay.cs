@@ -73,6 +73,12 @@ internal sealed class JwtWay : Way
     /// <inheritdoc/>
     public override ValueTask<Verdict> JudgeAsync(string credential, Digest digest, string client)
     {
+        // First, so that a flood of forged tokens isn't even taken apart.
+        if (budget.IsSpent(client, Time))
+        {
+            overBudget.Add();
+            return new(Verdict.Refused(Failure.InvalidToken, "Too many tokens with bad signatures came from this address; the token was not looked at.", "the address has spent its budget of bad signatures", retryAfter: 1));
+        }
         if (rules.Check(credential, Time.GetUtcNow().UtcTicks, out var token) is { } fault)
         {
             unfit.Add();
@@ -101,11 +107,6 @@ internal sealed class JwtWay : Way
 
     private ValueTask<Verdict> VerifyAsync(CheckedToken token, VerificationKey key, Digest digest, string client)
     {
-        if (budget.IsSpent(client, Time))
-        {
-            overBudget.Add();
-            return new(Verdict.Refused(Failure.InvalidToken, "Too many tokens with bad signatures came from this address; the token was not looked at.", "the address has spent its budget of bad signatures", retryAfter: 1));
-        }
         if (flights.Join(digest, () => Task.FromResult(Verify(token, key, digest, client))) is { } flight)
         {
             return new(flight);

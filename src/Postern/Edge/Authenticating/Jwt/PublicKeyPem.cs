@@ -26,7 +26,7 @@ internal sealed record PublicKeyPem(SecurityKey Key, KeyKind Kind)
         }
         problem = found switch
         {
-            0 => "the file holds no key in PEM; it begins with -----BEGIN PUBLIC KEY-----",
+            0 => "the file holds no key in PEM; one begins with -----BEGIN PUBLIC KEY-----",
             > 1 => $"the file holds {found} keys or certificates; keep one",
             _ => null,
         };

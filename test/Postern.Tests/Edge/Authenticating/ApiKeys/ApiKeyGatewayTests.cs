@@ -85,6 +85,33 @@ public sealed partial class ApiKeyGatewayTests
         Assert.True(await gateway.TakesAsync(next));
     }
 
+    [Theory]
+    [InlineData("version: 1", "version: 1\nretries: 3")]
+    [InlineData("header: X-Api-Key", "nonsense: 1, header: X-Other-Key")]
+    public async Task A_configuration_that_is_not_taken_does_not_keep_revoked_keys_good(string right, string wrong)
+    {
+        await using var gateway = await KeyedGateway.StartAsync();
+        var key = gateway.MakeKey("create", "--name", "acme");
+        gateway.Reload();
+        Assert.True(await gateway.TakesAsync(key));
+        var text = await File.ReadAllTextAsync(gateway.Folder["postern.yaml"]);
+        gateway.Folder.Write("postern.yaml", text.Replace(right, wrong));
+        gateway.Keys("revoke", "acme");
+        Assert.Single(gateway.Reload());
+        Assert.False(await gateway.TakesAsync(key));
+    }
+
+    [Fact]
+    public async Task Of_a_configuration_that_is_not_taken_a_broken_file_of_keys_changes_nothing()
+    {
+        await using var gateway = await KeyedGateway.StartAsync();
+        var key = gateway.MakeKey("create", "--name", "acme");
+        gateway.Reload();
+        gateway.Folder.Write("keys.yaml", "keys:\n  - name: acme\n");
+        Assert.NotEmpty(gateway.Reload());
+        Assert.True(await gateway.TakesAsync(key));
+    }
+
     [Fact]
     public async Task A_file_that_was_there_before_is_taken_again_though_a_gate_kept_its_last_good_configuration()
     {

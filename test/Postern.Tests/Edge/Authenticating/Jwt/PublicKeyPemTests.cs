@@ -23,9 +23,9 @@ public sealed class PublicKeyPemTests
     [Fact]
     public void What_can_not_be_used_is_said_without_a_word_of_the_file()
     {
-        Assert.Equal("the file holds no key in PEM; it begins with -----BEGIN PUBLIC KEY-----", Problem("secret-words"));
-        Assert.Equal("the file holds no key in PEM; it begins with -----BEGIN PUBLIC KEY-----", Problem(""));
-        Assert.Equal("the file holds no key in PEM; it begins with -----BEGIN PUBLIC KEY-----", Problem(Rsa.Pem[..^30]));
+        Assert.Equal("the file holds no key in PEM; one begins with -----BEGIN PUBLIC KEY-----", Problem("secret-words"));
+        Assert.Equal("the file holds no key in PEM; one begins with -----BEGIN PUBLIC KEY-----", Problem(""));
+        Assert.Equal("the file holds no key in PEM; one begins with -----BEGIN PUBLIC KEY-----", Problem(Rsa.Pem[..^30]));
         Assert.Equal("the file holds no public key; it begins with -----BEGIN PUBLIC KEY----- or -----BEGIN CERTIFICATE-----", Problem(PemEncoding.WriteString("X509 CRL", [1, 2])));
         Assert.Equal("the file's key is damaged, or of a kind that this platform doesn't know; RSA and EC keys are", Problem(PemEncoding.WriteString("PUBLIC KEY", [1, 2])));
         Assert.Equal("the file's key is damaged, or of a kind that this platform doesn't know; RSA and EC keys are", Problem(PemEncoding.WriteString("CERTIFICATE", [1, 2])));

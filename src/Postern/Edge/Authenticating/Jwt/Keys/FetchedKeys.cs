@@ -202,7 +202,7 @@ internal sealed partial class FetchedKeys : IKeySource
         }
         if (changed)
         {
-            LogKeys(logger, way, keys.Keys.Count, string.Join(", ", keys.Keys.Select(k => k.Id.Length > 0 ? Quotable.Of(k.Id) : "one without kid")));
+            LogKeys(logger, way, string.Join(", ", keys.Keys.Select(k => k.Id.Length > 0 ? Quotable.Of(k.Id) : "one without kid")));
         }
         if (string.Join("; ", keys.Skipped) is var notes && notes != skipped)
         {
@@ -251,8 +251,8 @@ internal sealed partial class FetchedKeys : IKeySource
     [LoggerMessage(Level = LogLevel.Information, Message = "Identity '{Way}': its keys can be fetched from {Location} again")]
     private static partial void LogRecovered(ILogger logger, string way, KeyLocation location);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Identity '{Way}': {Count} keys verify its tokens now: {Keys}")]
-    private static partial void LogKeys(ILogger logger, string way, int count, string keys);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Identity '{Way}': keys that verify its tokens now: {Keys}")]
+    private static partial void LogKeys(ILogger logger, string way, string keys);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Identity '{Way}': keys at {Location} that are not used: {Skipped}")]
     private static partial void LogSkipped(ILogger logger, string way, KeyLocation location, string skipped);

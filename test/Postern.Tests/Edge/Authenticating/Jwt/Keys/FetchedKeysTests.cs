@@ -21,7 +21,7 @@ public sealed class FetchedKeysTests
             Assert.Null(source.Keys.Find("k2", "RS256"));
         }
         Assert.Equal(1, source.Server.Jwks.Requests);
-        Assert.Equal("Information: Identity 'customers': 1 keys verify its tokens now: k1", Assert.Single(source.Lines));
+        Assert.Equal("Information: Identity 'customers': keys that verify its tokens now: k1", Assert.Single(source.Lines));
         Assert.Equal("1", source.Metric("postern_key_fetches_total{identity=\"customers\",outcome=\"ok\"}"));
         Assert.Equal("1", source.Metric("postern_keys{identity=\"customers\"}"));
         source.Time.Advance(TimeSpan.FromSeconds(90));
@@ -96,7 +96,7 @@ public sealed class FetchedKeysTests
         [
             $"Warning: Identity 'customers': its keys can't be fetched from {source.Server.JwksUrl}: connection refused; there are none yet",
             $"Information: Identity 'customers': its keys can be fetched from {source.Server.JwksUrl} again",
-            "Information: Identity 'customers': 1 keys verify its tokens now: k1",
+            "Information: Identity 'customers': keys that verify its tokens now: k1",
         ], source.Lines);
     }
 
@@ -124,11 +124,11 @@ public sealed class FetchedKeysTests
         Assert.True(key.Retired);
         Assert.Equal(
         [
-            "Information: Identity 'customers': 1 keys verify its tokens now: k1",
+            "Information: Identity 'customers': keys that verify its tokens now: k1",
             $"Warning: Identity 'customers': its keys can't be fetched from {source.Server.JwksUrl}: answered 503; the last good keys serve on for 49 min",
             $"Error: Identity 'customers': its keys could not be fetched for 01:00:00 and are believed no longer; {source.Server.JwksUrl}: answered 503",
             $"Information: Identity 'customers': its keys can be fetched from {source.Server.JwksUrl} again",
-            "Information: Identity 'customers': 1 keys verify its tokens now: k1",
+            "Information: Identity 'customers': keys that verify its tokens now: k1",
         ], source.Lines);
     }
 
