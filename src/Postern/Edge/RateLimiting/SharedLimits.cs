@@ -132,7 +132,7 @@ internal sealed partial class SharedLimits : ILive
     /// <param name="e">Why; null where it answered with nonsense.</param>
     public void Failed(int since, Exception? e)
     {
-        errors.Add();
+        (e is TimeoutException ? timeouts : errors).Add();
         Count(since, e);
     }
 
@@ -265,7 +265,7 @@ internal sealed partial class SharedLimits : ILive
         }
         catch (Exception e) when (e is not OperationCanceledException || !stopped.IsCancellationRequested)
         {
-            errors.Add();
+            (e is TimeoutException ? timeouts : errors).Add();
             if (mode == Mode.Shared)
             {
                 Count(since, e);
