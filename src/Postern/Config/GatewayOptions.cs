@@ -62,7 +62,7 @@ public sealed record AdminOptions : Options
     /// <summary>Scheme, address and port.</summary>
     public string Url { get; init; } = "http://127.0.0.1:9901";
 
-    /// <summary>The bearer token that <c>/config</c>, <c>/metrics</c> and <c>/reload</c> ask for. Needed as soon as the address is not loopback.</summary>
+    /// <summary>The bearer token that <c>/config</c>, <c>/metrics</c>, <c>/limits</c> and <c>/reload</c> ask for. Needed as soon as the address is not loopback.</summary>
     [Secret] public string? Token { get; init; }
 
     /// <inheritdoc/>

@@ -9,6 +9,7 @@ namespace Postern.Edge.RateLimiting;
 /// Decides limits through the store that several gateways share, and goes on without it. A request waits for the store no
 /// longer than it may, and then this instance decides by itself, with its share of the limit: one part of as many as there
 /// were instances. After a few failures in a row no request asks the store at all, until it answers a heartbeat again.
+/// That many ran out of time at once is one failure: it may have been this process that stood still.
 /// What was counted in one place is not known in the other.
 /// </summary>
 internal sealed partial class SharedLimits : ILive
@@ -21,6 +22,9 @@ internal sealed partial class SharedLimits : ILive
 
     /// <summary>How often the store is tried before it has answered for the first time.</summary>
     private static readonly TimeSpan AtFirst = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>How long a store that says nothing is waited for at the beginning; one that says that it isn't there, for a second.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
 
     private const int Tolerated = 3;
 
@@ -37,6 +41,7 @@ internal sealed partial class SharedLimits : ILive
     private volatile Running? running;
     private volatile Mode mode;
     private int failures, epoch, heardBefore = 1;
+    private long firstFailure;
 
     /// <param name="options">Where the store is, and how long a request may wait for it.</param>
     /// <param name="provider">Opens it.</param>
@@ -97,6 +102,9 @@ internal sealed partial class SharedLimits : ILive
         return mode == Mode.Beginning && now is not null ? BeginAsync(now, plan, key, cost) : new ValueTask<Taken>(Alone(plan, key, cost));
     }
 
+    /// <summary>What is told where the store's answer makes no sense.</summary>
+    public static Exception Nonsense() => new FormatException("an answer that makes no sense");
+
     /// <summary>Decides by this instance's share.</summary>
     public Taken Alone(CountedPlan plan, string key, int cost) => new(local.Take(plan.Compiled.ForOneOf(Instances), key, cost), true);
 
@@ -129,10 +137,10 @@ internal sealed partial class SharedLimits : ILive
 
     /// <summary>The store couldn't answer.</summary>
     /// <param name="since">The epoch in which it was asked.</param>
-    /// <param name="e">Why; null where it answered with nonsense.</param>
-    public void Failed(int since, Exception? e)
+    /// <param name="e">Why.</param>
+    public void Failed(int since, Exception e)
     {
-        errors.Add();
+        (e is TimeoutException ? timeouts : errors).Add();
         Count(since, e);
     }
 
@@ -166,7 +174,7 @@ internal sealed partial class SharedLimits : ILive
             {
                 return new ValueTask<Taken>(new Taken(decision, false));
             }
-            Failed(since, null);
+            Failed(since, Nonsense());
         }
         catch (Exception e) // Whatever the store throws, the request is decided.
         {
@@ -193,7 +201,16 @@ internal sealed partial class SharedLimits : ILive
     private void Count(int since, Exception? e)
     {
         // What was asked before the last turn says nothing of what is now.
-        if (since == Volatile.Read(ref epoch) && Interlocked.Increment(ref failures) >= Tolerated)
+        if (since != Volatile.Read(ref epoch))
+        {
+            return;
+        }
+        var inRow = Interlocked.Increment(ref failures);
+        if (inRow == 1)
+        {
+            Volatile.Write(ref firstFailure, time.GetTimestamp());
+        }
+        if (inRow >= Tolerated && (e is not (null or TimeoutException) || time.GetElapsedTime(Volatile.Read(ref firstFailure)) >= options.Timeout * (Tolerated - 1)))
         {
             Turn(Mode.Alone, e);
         }
@@ -230,7 +247,7 @@ internal sealed partial class SharedLimits : ILive
         {
             while (mode == Mode.Beginning && await BeatAsync() is { } failure)
             {
-                if (time.GetElapsedTime(started) >= Every)
+                if (time.GetElapsedTime(started) >= (failure is TimeoutException ? Silence : Every))
                 {
                     Turn(Mode.Alone, failure);
                 }
@@ -265,7 +282,7 @@ internal sealed partial class SharedLimits : ILive
         }
         catch (Exception e) when (e is not OperationCanceledException || !stopped.IsCancellationRequested)
         {
-            errors.Add();
+            (e is TimeoutException ? timeouts : errors).Add();
             if (mode == Mode.Shared)
             {
                 Count(since, e);
@@ -274,6 +291,7 @@ internal sealed partial class SharedLimits : ILive
         }
         if (mode == Mode.Beginning || time.GetElapsedTime(began) <= options.Timeout)
         {
+            Volatile.Write(ref failures, 0);
             Turn(Mode.Shared, null);
         }
         else

@@ -170,7 +170,7 @@ internal sealed class StoreCalls : IDisposable
                 }
                 else
                 {
-                    calls.limits.Failed(epoch, failure);
+                    calls.limits.Failed(epoch, failure ?? SharedLimits.Nonsense());
                     Decide();
                 }
             }

@@ -11,8 +11,9 @@ public sealed class LimitCostTests
 {
     private const int Rounds = 2000;
 
-    /// <summary>The text of <c>RateLimit</c> where none of the last ones fits, and its place.</summary>
-    private const int MostPerRequest = 130;
+    /// <summary>Where none of the last texts fits: 152 for that of <c>RateLimit</c>, its place and a number of a million, and some more
+    /// as long as the code runs that was compiled in a hurry.</summary>
+    private const int MostPerRequest = 256;
 
     private readonly OneRoute at = new();
 
@@ -54,9 +55,7 @@ public sealed class LimitCostTests
             var done = chain(context);
             Assert.True(done.IsCompletedSuccessfully);
         }
-        // Numbers of a million are not kept as text, but there are few callers who have so many left.
-        var each = (GC.GetAllocatedBytesForCurrentThread() - before) / Rounds;
-        Assert.InRange(each, 0, MostPerRequest + 48);
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Rounds, 0, MostPerRequest);
         Assert.Equal(5, exchange.AnswerFields.Count);
     }
 

@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using System.Text.Json.Nodes;
 using Postern.Tests.Harness;
 
 namespace Postern.Tests.Edge.RateLimiting;
@@ -115,6 +116,43 @@ public sealed class LimitsOnTheWireTests
             var answer = await gateway.SendRawAsync($"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
             return (answer.Status, answer["RateLimit-Remaining"]);
         }
+    }
+
+    [Theory]
+    [InlineData("claim: level\n  ", "", "pro")]
+    [InlineData("claim: level\n  ", "claims: { tier: plan }", "free")]
+    [InlineData("", "", "free")]
+    [InlineData("", "claims: { tier: org.level }", "gold")]
+    [InlineData("claim: none\n  ", "", "silver")]
+    public async Task The_claim_that_names_a_tier_is_the_way_s_own_else_that_of_the_tiers_else_plan(string claim, string way, string tier)
+    {
+        const string Secret = "a secret that is as long as it must be";
+        await using var gateway = await TestGateway.StartAsync($$"""
+            tiers:
+              {{claim}}default: silver
+              silver: { global: 4/hour }
+              free: { global: 5/hour }
+              pro: { global: 6/hour }
+              gold: { global: 7/hour }
+            identity:
+              customers:
+                jwt: { issuer: "https://a", audience: api, secret: "{{Secret}}" }
+                {{way}}
+            gates:
+              web:
+                identity: customers
+                rateLimit: { tiers: true }
+                routes:
+                  - { get: /a, respond: 200 }
+            """);
+        var claims = new JsonObject
+        {
+            ["iss"] = "https://a", ["aud"] = "api", ["sub"] = "alice", ["exp"] = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 300,
+            ["plan"] = "free", ["level"] = "pro", ["org"] = new JsonObject { ["level"] = "gold" },
+        };
+        var token = SigningKey.FromSecret(Secret).Sign(new JsonObject { ["alg"] = "HS256", ["typ"] = "JWT" }, claims);
+        Assert.Equal(200, (await gateway.SendRawAsync($"GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\r\n")).Status);
+        Assert.Equal(tier, Assert.Single(await gateway.LogAsync(1)).GetProperty("tier").GetString());
     }
 
     private static int Count(RawAnswer answer, string field) =>
