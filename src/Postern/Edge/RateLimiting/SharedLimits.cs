@@ -22,6 +22,9 @@ internal sealed partial class SharedLimits : ILive
     /// <summary>How often the store is tried before it has answered for the first time.</summary>
     private static readonly TimeSpan AtFirst = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>How soon the store is tried after it has failed.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
+
     private const int Tolerated = 3;
 
     private readonly RedisOptions options;
@@ -219,6 +222,26 @@ internal sealed partial class SharedLimits : ILive
         else
         {
             LogAlone(logger!, Instances, why is null ? $"no answer within {Scalars.Format(options.Timeout)}" : $"{why.GetType().Name}: {why.Message}");
+            if (running is not null)
+            {
+                _ = ComeBackAsync();
+            }
+        }
+    }
+
+    /// <summary>A store that was slow for a moment is asked again soon, and one that stays away less and less often, until the heartbeat does.</summary>
+    private async Task ComeBackAsync()
+    {
+        try
+        {
+            for (var pause = Soon; pause < Every && mode == Mode.Alone; pause *= 2)
+            {
+                await Task.Delay(pause, time, stopped.Token);
+                await BeatAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
         }
     }
 
