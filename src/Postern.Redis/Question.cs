@@ -10,9 +10,6 @@ internal interface IAwaited
     /// <summary>Whether nobody waits for it any more.</summary>
     bool IsDone { get; }
 
-    /// <summary>When it was asked, in ticks of <see cref="Stopwatch"/>.</summary>
-    long Asked { get; }
-
     /// <summary>Ends the wait, if it still goes on.</summary>
     void Expire();
 }
@@ -30,6 +27,7 @@ internal sealed class Question<T> : IValueTaskSource<T>, IAwaited
     private readonly RedisValue[] values;
     private readonly Func<byte[], object?, T> read;
     private readonly object? state;
+    private readonly long asked;
     private ManualResetValueTaskSourceCore<T> source = new() { RunContinuationsAsynchronously = true };
     private Task<RedisResult>? answer;
     private Action? onAnswer;
@@ -39,11 +37,8 @@ internal sealed class Question<T> : IValueTaskSource<T>, IAwaited
     public Question(RedisConnection connection, Script script, RedisKey[] keys, RedisValue[] values, Func<byte[], object?, T> read, object? state)
     {
         (this.connection, this.script, this.keys, this.values, this.read, this.state) = (connection, script, keys, values, read, state);
-        Asked = Stopwatch.GetTimestamp();
+        asked = Stopwatch.GetTimestamp();
     }
-
-    /// <inheritdoc/>
-    public long Asked { get; }
 
     /// <inheritdoc/>
     public bool IsDone => Volatile.Read(ref done) != 0;
@@ -78,7 +73,7 @@ internal sealed class Question<T> : IValueTaskSource<T>, IAwaited
     {
         if (Interlocked.Exchange(ref done, 1) == 0)
         {
-            connection.Unanswered(Asked);
+            connection.Unanswered(asked);
             source.SetException(new TimeoutException($"Redis at {connection.Place} has not answered in time."));
         }
     }

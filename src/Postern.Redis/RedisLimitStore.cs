@@ -16,6 +16,7 @@ internal sealed class RedisLimitStore : ILimitStore, IAsyncDisposable
 {
     private const int DecisionSize = 26;
     private const int ReadingSize = 16;
+    private const int WarmUps = 64;
 
     private readonly RedisConnection connection;
     private readonly byte[] before;
@@ -58,10 +59,14 @@ internal sealed class RedisLimitStore : ILimitStore, IAsyncDisposable
         await connection.AskAsync(Script.Reset, Compiled(plan).Keys(before, key, all: true), [], Number, plan);
 
     /// <inheritdoc/>
-    public ValueTask<int> BeatAsync(string instance, TimeSpan lifetime)
+    public async ValueTask<int> BeatAsync(string instance, TimeSpan lifetime)
     {
+        if (beaten is null)
+        {
+            await WarmUpAsync();
+        }
         beaten = instance;
-        return BeatAsync(instance, Math.Max(1, lifetime.Ticks / TimeSpan.TicksPerMicrosecond));
+        return await BeatAsync(instance, Math.Max(1, lifetime.Ticks / TimeSpan.TicksPerMicrosecond));
     }
 
     /// <summary>Lets the others know that this instance is gone, if that can be done, and the connection rest.</summary>
@@ -86,6 +91,16 @@ internal sealed class RedisLimitStore : ILimitStore, IAsyncDisposable
         {
             await connection.DisposeAsync();
         }
+    }
+
+    /// <summary>
+    /// What has never run must be compiled first, which on a busy machine takes longer than a request may wait. So the store asks
+    /// some questions before it says that it is there.
+    /// </summary>
+    private async Task WarmUpAsync()
+    {
+        var plan = new LimitPlan("", [new LimitRule("", LimitAlgorithm.FixedWindow, 1, TimeSpan.FromMilliseconds(1), 1)], [0]);
+        await Task.WhenAll(Enumerable.Range(0, WarmUps).Select(_ => TakeAsync(plan, "", 1).AsTask()));
     }
 
     private ValueTask<int> BeatAsync(string instance, long microseconds) =>

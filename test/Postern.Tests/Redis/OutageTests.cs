@@ -6,6 +6,7 @@ using Postern.Tests.Harness;
 namespace Postern.Tests.Redis;
 
 /// <summary>A Redis that is slow, stopped, killed, or not yet there: nobody waits for long, and all is well soon after its return.</summary>
+[Collection(nameof(Alone))]
 public sealed class OutageTests
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMilliseconds(100);

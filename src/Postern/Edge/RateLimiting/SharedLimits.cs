@@ -26,6 +26,9 @@ internal sealed partial class SharedLimits : ILive
     /// <summary>How long a store that says nothing is waited for at the beginning; one that says that it isn't there, for a second.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
 
+    /// <summary>How soon the store is tried after it has failed.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
+
     private const int Tolerated = 3;
 
     private readonly RedisOptions options;
@@ -236,6 +239,26 @@ internal sealed partial class SharedLimits : ILive
         else
         {
             LogAlone(logger!, Instances, why is null ? $"no answer within {Scalars.Format(options.Timeout)}" : $"{why.GetType().Name}: {why.Message}");
+            if (running is not null)
+            {
+                _ = ComeBackAsync();
+            }
+        }
+    }
+
+    /// <summary>A store that was slow for a moment is asked again soon, and one that stays away less and less often, until the heartbeat does.</summary>
+    private async Task ComeBackAsync()
+    {
+        try
+        {
+            for (var pause = Soon; pause < Every && mode == Mode.Alone; pause *= 2)
+            {
+                await Task.Delay(pause, time, stopped.Token);
+                await BeatAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
         }
     }
 

@@ -12,6 +12,8 @@ namespace Postern.Edge.RateLimiting;
 internal sealed class StoreCalls : IDisposable
 {
     private const int MostIdle = 4096;
+    private const int Looks = 4;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
     private readonly SharedLimits limits;
     private readonly TimeSpan timeout;
@@ -21,6 +23,7 @@ internal sealed class StoreCalls : IDisposable
     private readonly Queue<(Call Call, long Turn, long Began)> waiting = [];
     private readonly ITimer timer;
     private bool armed;
+    private int looks;
 
     public StoreCalls(SharedLimits limits, TimeSpan timeout, TimeProvider time)
     {
@@ -52,7 +55,7 @@ internal sealed class StoreCalls : IDisposable
             if (!armed)
             {
                 armed = true;
-                Arm(began);
+                Arm(timeout - time.GetElapsedTime(began));
             }
         }
     }
@@ -73,11 +76,20 @@ internal sealed class StoreCalls : IDisposable
             if (!waiting.TryPeek(out var first))
             {
                 armed = false;
+                looks = 0;
                 return null;
             }
-            if (due && time.GetElapsedTime(first.Began) < timeout)
+            var left = timeout - time.GetElapsedTime(first.Began);
+            if (due && left > TimeSpan.Zero)
             {
-                Arm(first.Began);
+                looks = 0;
+                Arm(left);
+                return null;
+            }
+            // A timer that comes late has waited for a thread, and so has an answer that may have been here for long.
+            if (due && left < -Look && looks++ < Looks)
+            {
+                Arm(Look);
                 return null;
             }
             waiting.Dequeue();
@@ -93,12 +105,8 @@ internal sealed class StoreCalls : IDisposable
         }
     }
 
-    private void Arm(long began)
-    {
-        var left = timeout - time.GetElapsedTime(began);
-        // Timers count whole milliseconds, and one that comes too early would have to be set again.
-        timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(left.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
-    }
+    // Timers count whole milliseconds, and one that comes too early would have to be set again.
+    private void Arm(TimeSpan time) => timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(time.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
 
     private sealed class Call : IValueTaskSource<Taken>
     {

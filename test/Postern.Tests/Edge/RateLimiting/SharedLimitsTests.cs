@@ -113,6 +113,19 @@ public sealed class SharedLimitsTests
     }
 
     [Fact]
+    public async Task A_store_that_was_slow_for_a_moment_is_back_before_the_next_heartbeat()
+    {
+        await using var gateway = await StartedAsync();
+        store.Die(new IOException());
+        await gateway.PassAsync(3, "/a");
+        Assert.Equal("1", gateway.Metric("postern_rate_limit_mode{mode=\"local\"}"));
+        store.Live();
+        await FakeStore.UntilAsync(() => time.Waiting > 0);
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        await ModeAsync(gateway, shared: true);
+    }
+
+    [Fact]
     public async Task Timeouts_in_a_row_end_the_waiting_for_all()
     {
         await using var gateway = await StartedAsync();
