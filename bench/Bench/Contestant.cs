@@ -21,6 +21,9 @@ internal sealed record Contestant(string Name, string Template, string[] Command
 
     public static Contestant Backend { get; } = new("backend", "backend.conf", ["nginx", "-p", "@DIR@", "-c", "@CONFIG@"], ["nginx", "-v"]);
 
+    /// <summary>What else is filled into the template.</summary>
+    public (string Mark, string Text)[] More { get; init; } = [];
+
     public bool Installed => Shell.Find(Command[0]) is not null;
 
     /// <summary>Starts it on a free port and waits until it has answered.</summary>
@@ -32,7 +35,7 @@ internal sealed record Contestant(string Name, string Template, string[] Command
         await File.WriteAllTextAsync(config, Fill(text, port));
         return await RunningServer.StartAsync(this, port, [.. Command.Select(part => Fill(part, port).Replace("@CONFIG@", config))], place);
 
-        string Fill(string text, int port) => text
+        string Fill(string text, int port) => More.Aggregate(text, (filled, more) => filled.Replace(more.Mark, more.Text))
             .Replace("@DIR@", place.Directory)
             .Replace("@PORT@", $"{port}")
             .Replace("@ADMIN@", $"{FreePort()}")

@@ -14,9 +14,9 @@ internal sealed class Pace(TimeProvider time)
     /// <summary>How many refusals may be held; past it they go out at once, because each also holds its request's memory.</summary>
     public const int MaxHeld = 10_000;
 
-    private const int Slots = 50;
+    private const int Slots = 25;
 
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(10);
 
     /// <summary>The longest that one is held.</summary>
     public static readonly TimeSpan Longest = Tick * Slots;
@@ -25,10 +25,10 @@ internal sealed class Pace(TimeProvider time)
     private readonly List<TaskCompletionSource>[] wheel = [.. Enumerable.Range(0, Slots).Select(_ => new List<TaskCompletionSource>())];
     private readonly long second = time.TimestampFrequency;
     private readonly long tick = (long)(Tick.TotalSeconds * time.TimestampFrequency);
-    private List<TaskCompletionSource> due = [];
+    private List<TaskCompletionSource> empty = [];
     private ITimer? timer;
-    private bool turning;
-    private long next;
+    private bool running, turning;
+    private long next, turned;
     private int at, spread, held;
 
     /// <summary>Refusals that are held.</summary>
@@ -52,40 +52,70 @@ internal sealed class Pace(TimeProvider time)
             var answer = new TaskCompletionSource();
             wheel[(at + slots) % Slots].Add(answer);
             held++;
-            if (!turning)
+            if (!running)
             {
-                turning = true;
+                (running, turned) = (true, now);
                 timer ??= time.CreateTimer(static pace => ((Pace)pace!).Turn(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-                timer.Change(Tick, Timeout.InfiniteTimeSpan);
+                timer.Change(Tick, Tick);
             }
             return answer.Task;
         }
     }
 
-    /// <summary>Answers those in the next slot, one after the other on this thread: one each would cost more than the answers.</summary>
+    /// <summary>Answers those whose slot has come, one after the other on this thread: one each would cost more than the answers.</summary>
     private void Turn()
     {
-        List<TaskCompletionSource> now;
-        lock (gate)
+        for (var answers = Begin(); answers is not null; answers = Due(answers))
         {
-            now = wheel[at];
-            wheel[at] = due;
-            at = (at + 1) % Slots;
-            held -= now.Count;
-        }
-        foreach (var answer in now)
-        {
-            answer.TrySetResult();
-        }
-        now.Clear();
-        lock (gate)
-        {
-            due = now;
-            turning = held > 0;
-            if (turning)
+            foreach (var answer in answers)
             {
-                timer!.Change(Tick, Timeout.InfiniteTimeSpan);
+                answer.TrySetResult();
             }
         }
+    }
+
+    /// <summary>The first slot that is due; null for none, or where the timer came again while the last time's are answered.</summary>
+    private List<TaskCompletionSource>? Begin()
+    {
+        lock (gate)
+        {
+            if (turning)
+            {
+                return null;
+            }
+            turning = true;
+            return NextSlot();
+        }
+    }
+
+    private List<TaskCompletionSource>? Due(List<TaskCompletionSource> answered)
+    {
+        lock (gate)
+        {
+            answered.Clear();
+            empty = answered;
+            return NextSlot();
+        }
+    }
+
+    private List<TaskCompletionSource>? NextSlot()
+    {
+        // A timer is often late, and the whole wheel shall take no longer for it.
+        if (held > 0 && time.GetTimestamp() - turned >= tick)
+        {
+            turned += tick;
+            var answers = wheel[at];
+            wheel[at] = empty;
+            at = (at + 1) % Slots;
+            held -= answers.Count;
+            return answers;
+        }
+        turning = false;
+        if (held == 0 && running)
+        {
+            running = false;
+            timer!.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+        return null;
     }
 }
