@@ -3,18 +3,19 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
       --identity   no other gateways: what it costs Postern to know a caller (measured with Postern in any case)
+      --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
     Exit: 0 done, 1 a request failed or a server did, 2 wrong usage, 3 nginx (the backend), wrk or h2load is not installed.
     """;
 
-var (plan, root, only, identity, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, false, (string?)null, (string?)null);
+var (plan, root, only, identity, limits, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, false, false, (string?)null, (string?)null);
 for (var i = 0; i < args.Length; i++)
 {
     switch (args[i])
@@ -30,6 +31,9 @@ for (var i = 0; i < args.Length; i++)
             break;
         case "--identity":
             identity = true;
+            break;
+        case "--limits":
+            limits = true;
             break;
         case "--out" when i + 1 < args.Length:
             file = Path.GetFullPath(args[++i]);
@@ -49,7 +53,7 @@ if (new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is null).ToArray
     return 3;
 }
 
-only = identity ? ["postern"] : only;
+only = identity || limits ? ["postern"] : only;
 if (only?.Except(Contestant.All("").Select(c => c.Name)).FirstOrDefault() is { } unknown)
 {
     Console.Error.WriteLine($"bench: no gateway '{unknown}'; one of {string.Join(", ", Contestant.All("").Select(c => c.Name))}");
@@ -74,19 +78,26 @@ try
     var report = new StringBuilder();
     var errors = new List<string>();
     await Report.MachineAsync(report, asked, plan);
-    if (!identity)
+    if (!identity && !limits)
     {
         await using var run = new Run(plan, place);
         await run.MeasureAsync([.. asked.Where(c => c.Installed)], stopping.Token);
         Report.Write(report, run, asked);
         errors.AddRange(Report.Errors(run));
     }
-    if (asked.Any(c => c.Name == "postern"))
+    if (asked.Any(c => c.Name == "postern") && (identity || !limits))
     {
         var knowing = new IdentityRun(plan, place, published);
         await knowing.MeasureAsync(stopping.Token);
         report.Append(knowing.Report());
         errors.AddRange(knowing.Errors());
+    }
+    if (asked.Any(c => c.Name == "postern") && (limits || !identity))
+    {
+        await using var limiting = new LimitsRun(plan, place, published);
+        await limiting.MeasureAsync(stopping.Token);
+        report.Append(await limiting.ReportAsync());
+        errors.AddRange(limiting.Errors());
     }
     Console.WriteLine(report);
     if (file is not null)
