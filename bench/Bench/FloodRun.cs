@@ -31,7 +31,7 @@ internal sealed partial class FloodRun
         count = 2 * plan.Rounds - 1;
         contestant = new Contestant("postern-flood", "flood.yaml", [Path.Combine(postern, "postern"), "run", "--config", "@CONFIG@"], [Path.Combine(postern, "postern"), "--version"])
         {
-            More = [("@SLOW@", $"{slow.Port}")],
+            Values = new Dictionary<string, string> { ["@SLOW@"] = $"{slow.Port}" },
         };
     }
 

@@ -3,12 +3,13 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--flood] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
       --identity   no other gateways: what it costs Postern to know a caller (measured with Postern in any case)
       --flood      no other gateways: what a flood on one gate does to another (measured with Postern in any case)
+      --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
@@ -29,7 +30,7 @@ for (var i = 0; i < args.Length; i++)
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
             break;
-        case "--identity" or "--flood":
+        case "--identity" or "--limits" or "--flood":
             parts.Add(args[i]);
             break;
         case "--out" when i + 1 < args.Length:
@@ -88,6 +89,13 @@ try
         await knowing.MeasureAsync(stopping.Token);
         report.Append(knowing.Report());
         errors.AddRange(knowing.Errors());
+    }
+    if (Measures("--limits"))
+    {
+        await using var limiting = new LimitsRun(plan, place, published);
+        await limiting.MeasureAsync(stopping.Token);
+        report.Append(await limiting.ReportAsync());
+        errors.AddRange(limiting.Errors());
     }
     if (Measures("--flood"))
     {
