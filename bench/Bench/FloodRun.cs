@@ -42,7 +42,7 @@ internal sealed partial class FloodRun
         {
             await using var backend = await Contestant.Backend.StartAsync(place, 0);
             await using var server = await contestant.StartAsync(place, backend.Port);
-            await web.ExpectAsync(server.Port, "");
+            await web.ExpectAsync(server.Port);
             await web.RunAsync(server.Port, plan.WarmUp, place);
             await FloodAsync(server, plan.WarmUp);
             for (var round = 0; round < count; round++)
