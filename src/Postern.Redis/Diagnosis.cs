@@ -54,7 +54,7 @@ internal static class Diagnosis
         }
         catch (IOException)
         {
-            return url.Tls ? "doesn't speak TLS" : "has closed the connection";
+            return Closed(url);
         }
     }
 
@@ -67,13 +67,15 @@ internal static class Diagnosis
 
     private static string? Complaint(string? line, RedisUrl url) => line switch
     {
-        null => url.Tls ? "has closed the connection" : "has closed the connection; it may want TLS, which is rediss://",
+        null => Closed(url),
         ['+', ..] => null,
         // It has a password for nobody, and is open to all.
         _ when line.StartsWith("-ERR AUTH <password> called without any password", StringComparison.Ordinal) => null,
         _ when line.StartsWith("-NOAUTH", StringComparison.Ordinal) => "wants a password",
         _ when line.StartsWith("-WRONGPASS", StringComparison.Ordinal) => url.User is null ? "refuses the password" : "refuses the user and password",
         ['-', ..] => Said(line[1..]),
-        _ => "doesn't speak as a Redis does",
+        _ => url.Tls ? "doesn't speak as a Redis does" : "doesn't speak as a Redis does; it may want TLS, which is rediss://",
     };
+
+    private static string Closed(RedisUrl url) => url.Tls ? "has closed the connection" : "has closed the connection; it may want TLS, which is rediss://";
 }

@@ -53,6 +53,18 @@ internal sealed class RedisServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>Starts a node of a cluster that has no slots and knows no other node.</summary>
+    public static Task<RedisServer> StartNodeAsync()
+    {
+        // By default its port for other nodes is 10,000 higher, which may be none.
+        using var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return StartAsync(null, "--cluster-enabled", "yes", "--cluster-port", ((IPEndPoint)free.LocalEndPoint!).Port.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Lets a node of a cluster know of another.</summary>
+    public Task MeetAsync(RedisServer other) => AskAsync("CLUSTER", "MEET", "127.0.0.1", $"{other.Port}", other.settings[^1]);
+
     /// <summary>One that isn't up yet.</summary>
     public static RedisServer Down(string? password = null, params string[] settings)
     {

@@ -41,7 +41,7 @@ public sealed class AccessTests
     public async Task A_user_with_a_name_is_let_in_and_may_need_the_keys_of_the_prefix_only()
     {
         await using var server = await RedisServer.StartAsync();
-        await server.AskAsync("ACL", "SETUSER", "gateway", "on", $">{Secret}", "~shop:*", "+@all");
+        await server.AskAsync("ACL", "SETUSER", "gateway", "on", $">{Secret}", "~shop:*", "+@all", "-@admin", "-@dangerous", "+info", "+config|get", "+cluster|nodes");
         await server.AskAsync("ACL", "SETUSER", "default", "off");
         await using var store = new RedisLimitStore(
             RedisConnection.Share(new RedisOptions { Url = $"redis://gateway:{Uri.EscapeDataString(Secret)}@127.0.0.1:{server.Port}/1", Timeout = Stores.Patient, Prefix = "shop" }), "shop");

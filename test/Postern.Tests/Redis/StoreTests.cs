@@ -170,7 +170,7 @@ public sealed class StoreTests : IAsyncLifetime
     [Fact]
     public async Task Whatever_callers_send_their_keys_differ_and_those_of_one_are_in_one_slot()
     {
-        await using var cluster = await RedisServer.StartAsync(null, "--cluster-enabled", "yes");
+        await using var cluster = await RedisServer.StartNodeAsync();
         await cluster.AskAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
         await cluster.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
         await using var store = Stores.Open(cluster, "a{b}%:c");
@@ -196,6 +196,28 @@ public sealed class StoreTests : IAsyncLifetime
         }
         await store.ResetAsync(OfEachKind, "a}b{c");
         Assert.Equal(2 * keys.Length - 2, (await cluster.KeysAsync()).Count(n => n.Contains(":limit:", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task In_a_cluster_each_consumer_is_counted_where_its_slot_is()
+    {
+        await using var one = await RedisServer.StartNodeAsync();
+        await using var two = await RedisServer.StartNodeAsync();
+        await one.AskAsync("CLUSTER", "ADDSLOTSRANGE", "0", "8191");
+        await two.AskAsync("CLUSTER", "ADDSLOTSRANGE", "8192", "16383");
+        await one.MeetAsync(two);
+        await one.SaysAsync("cluster_slots_ok:16384", "CLUSTER", "INFO");
+        await one.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
+        await two.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
+        await using var store = Stores.Open(one);
+        for (var i = 0; i < 50; i++)
+        {
+            Assert.True((await store.TakeAsync(OfEachKind, $"@{i}", 20)).Passes);
+            Assert.False((await store.TakeAsync(OfEachKind, $"@{i}", 1)).Passes);
+        }
+        var (here, there) = ((await one.KeysAsync()).Count(k => k.Contains(":limit:", StringComparison.Ordinal)), (await two.KeysAsync()).Count(k => k.Contains(":limit:", StringComparison.Ordinal)));
+        Assert.Equal(100, here + there);
+        Assert.InRange(here, 20, 80);
     }
 
     [Fact]
