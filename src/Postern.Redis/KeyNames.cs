@@ -27,6 +27,12 @@ internal static class KeyNames
     /// <summary>All of the instances.</summary>
     public static string Instances(string prefix) => Escaped(prefix) + ":instances";
 
+    /// <summary>The hashes of all API keys. The braces keep them and their entries in one slot.</summary>
+    public static string ApiKeys(string prefix) => Escaped(prefix) + ":{keys}";
+
+    /// <summary>The entry of the API key with that hash.</summary>
+    public static string ApiKey(string prefix, string hash) => ApiKeys(prefix) + ":" + hash;
+
     /// <summary>What is written to see whether Redis can write.</summary>
     public static string Probe(string prefix) => Escaped(prefix) + ":probe";
 

@@ -31,6 +31,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private readonly TaskCompletionSource firstLook = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim doubt = new(0);
     private readonly CancellationTokenSource ending = new();
+    private readonly List<Listener> listeners = [];
     private Task tending = Task.CompletedTask;
     private ConnectionMultiplexer? client;
     private IDatabase? database;
@@ -119,6 +120,21 @@ internal sealed class RedisConnection : IAsyncDisposable
         {
             question.Ask(database!);
         }
+    }
+
+    /// <summary>Hears what is said in a channel, on every connection from now on; each time it begins to hear, it is told null, for what was said before is lost.</summary>
+    public IDisposable Listen(string channel, Action<string?> heard)
+    {
+        var listener = new Listener(listeners, new RedisChannel(channel, RedisChannel.PatternMode.Literal), heard);
+        lock (listeners)
+        {
+            listeners.Add(listener);
+            if (client is { } now)
+            {
+                _ = listener.JoinAsync(now);
+            }
+        }
+        return listener;
     }
 
     /// <summary>An answer has come.</summary>
@@ -256,7 +272,18 @@ internal sealed class RedisConnection : IAsyncDisposable
                 Doubt();
             }
         };
-        client = fresh;
+        fresh.ConnectionRestored += (_, e) =>
+        {
+            if (e.ConnectionType == ConnectionType.Subscription)
+            {
+                Missed();
+            }
+        };
+        lock (listeners)
+        {
+            client = fresh;
+            listeners.ForEach(l => _ = l.JoinAsync(fresh));
+        }
         Volatile.Write(ref database, fresh.GetDatabase(url.Database));
     }
 
@@ -270,6 +297,17 @@ internal sealed class RedisConnection : IAsyncDisposable
         // The client's thread has answers to hand out.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         Answered();
+    }
+
+    /// <summary>Nobody knows what was said while there was no connection.</summary>
+    private void Missed()
+    {
+        Listener[] now;
+        lock (listeners)
+        {
+            now = [.. listeners];
+        }
+        Array.ForEach(now, l => l.Hear(default));
     }
 
     private void Drop()

@@ -24,6 +24,15 @@ internal sealed class Script
 
     public static Script Beat { get; } = new("beat", Source("clock"), Source("beat"));
 
+    /// <summary>One API key.</summary>
+    public static Script Key { get; } = new("key", Source("entry"), Source("key"));
+
+    /// <summary>Some API keys.</summary>
+    public static Script Keys { get; } = new("keys", Source("entry"), Source("keys"));
+
+    /// <summary>Writes API keys.</summary>
+    public static Script Change { get; } = new("change", Source("change"));
+
     public static Script Probe { get; } = new("probe", Source("probe"));
 
     public string Name { get; }

@@ -128,6 +128,7 @@ internal static class ConfigText
         }
         return value switch
         {
+            IWorded { Word: { } word } => word,
             Options nested => hide && property.FromFile is not null && nested.Origin?.File is { } file ? file : Record(nested, hide),
             FileText { Path: var path, Text: var text } => hide ? path : $"{path}\n{text}",
             bool b => b,

@@ -4,7 +4,7 @@ namespace Postern.Config;
 [Shorthand(nameof(Url))]
 public sealed record RedisOptions : Options
 {
-    private const int LongestPrefix = 64;
+    internal const int LongestPrefix = 64;
 
     /// <summary>Where it is: <c>redis://127.0.0.1:6379</c>; <c>rediss://</c> for TLS, with user, password and database as in
     /// <c>rediss://user:password@host:6380/2</c>.</summary>

@@ -88,7 +88,7 @@ internal sealed class ReferencePage
                 continue;
             }
             var here = place.Length == 0 ? property.Key : $"{place}.{property.Key}";
-            Row(property.Key, (property.FromFile is not null ? "path of a file with a " : "") + Type(property.Type, property.OneOrMany, here), standard, range, Text(property));
+            Row(property.Key, (property.FromFile is not null ? "path of a file with a " : "") + Type(property.Type, property.OneOrMany, here) + (property.FromFile?.Word is { } word ? $", or `{word}`" : ""), standard, range, Text(property));
         }
         foreach (var (key, type, text) in more.Where(m => !KeyFinder.Methods.Contains(m.Key) && m.Key != "when"))
         {

@@ -243,6 +243,12 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         {
             return null;
         }
+        if (path == from.Word)
+        {
+            var meant = (Options)type.GetProperty(char.ToUpperInvariant(path[0]) + path[1..])!.GetValue(null)!;
+            meant.Origin = at;
+            return meant;
+        }
         var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
         var found = FileOf(type, full, at, from.Make);
         at.Broken |= found is null;
