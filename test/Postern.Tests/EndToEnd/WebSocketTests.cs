@@ -188,6 +188,46 @@ public sealed class WebSocketTests
         Assert.Equal("early[eager!]", await client.ReadToEndAsync());
     }
 
+    [Fact]
+    public async Task An_upstream_that_takes_nothing_more_and_ends_holds_nobody()
+    {
+        var full = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.WriteAsync("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: x\r\n\r\n");
+            await full.Task.WaitAsync(TestGateway.Patience);
+            connection.EndSending();
+            await over.Task.WaitAsync(TestGateway.Patience);
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url);
+        using var client = await gateway.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: y\r\n\r\n");
+        Assert.Equal(101, (await client.ReadAnswerAsync()).Status);
+        var flood = Flood();
+        full.SetResult();
+        var line = Assert.Single(await gateway.LogAsync(1));
+        Assert.False(line.TryGetProperty("failure", out _), line.ToString());
+        over.SetResult();
+        await flood;
+
+        // More than all buffers on the way hold.
+        async Task Flood()
+        {
+            try
+            {
+                for (var i = 0; i < 64; i++)
+                {
+                    await client.SendAsync(new string('x', 1 << 20));
+                }
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+            }
+        }
+    }
+
     private static Task<TestGateway> StartAsync(KestrelUpstream upstream) => TestGateway.StartAsync($$"""
         upstreams:
           up: { url: {{upstream.Url}} }

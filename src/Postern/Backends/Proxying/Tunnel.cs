@@ -23,8 +23,9 @@ internal static class Tunnel
         await Task.WhenAny(up, down);
         // Either end of the conversation is the end of both; what the ended side had sent has been passed on by now.
         await ended.CancelAsync();
-        await EndAsync(upstream, client);
+        // A pipe that is completed gives its memory away, so nobody may still be reading into it.
         await Task.WhenAll(up, down);
+        await EndAsync(upstream, client);
     }
 
     private static async Task EndAsync(IDuplexPipe upstream, Stream client)

@@ -43,6 +43,8 @@ internal sealed class SwitchedConnection(Connection connection) : IDuplexPipe
 
         public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
+            // An upstream that takes nothing more must not hold whoever has given up on it.
+            await using var givenUp = cancellationToken.UnsafeRegister(static sent => ((Connection)sent!).Abort(), connection);
             if (!await connection.SendAsync(buffer).ConfigureAwait(false))
             {
                 throw new IOException("The upstream's connection broke.");
