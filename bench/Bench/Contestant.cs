@@ -21,6 +21,14 @@ internal sealed record Contestant(string Name, string Template, string[] Command
 
     public static Contestant Backend { get; } = new("backend", "backend.conf", ["nginx", "-p", "@DIR@", "-c", "@CONFIG@"], ["nginx", "-v"]);
 
+    public static Contestant Redis { get; } = new("redis", "redis.conf", ["redis-server", "@CONFIG@"], ["redis-server", "--version"]) { Http = false };
+
+    /// <summary>Whether it answers HTTP; else it has started when it takes connections.</summary>
+    public bool Http { get; init; } = true;
+
+    /// <summary>What stands for other words of the template.</summary>
+    public IReadOnlyDictionary<string, string> Values { get; init; } = new Dictionary<string, string>();
+
     public bool Installed => Shell.Find(Command[0]) is not null;
 
     /// <summary>Starts it on a free port and waits until it has answered.</summary>
@@ -32,7 +40,7 @@ internal sealed record Contestant(string Name, string Template, string[] Command
         await File.WriteAllTextAsync(config, Fill(text, port));
         return await RunningServer.StartAsync(this, port, [.. Command.Select(part => Fill(part, port).Replace("@CONFIG@", config))], place);
 
-        string Fill(string text, int port) => text
+        string Fill(string text, int port) => Values.Aggregate(text, (filled, value) => filled.Replace(value.Key, value.Value))
             .Replace("@DIR@", place.Directory)
             .Replace("@PORT@", $"{port}")
             .Replace("@ADMIN@", $"{FreePort()}")
@@ -42,7 +50,8 @@ internal sealed record Contestant(string Name, string Template, string[] Command
             .Replace("@USER@", Environment.IsPrivilegedProcess ? "user root;" : "");
     }
 
-    private static int FreePort()
+    /// <summary>A port of 127.0.0.1 that nobody listens on now.</summary>
+    public static int FreePort()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -29,7 +29,7 @@ internal sealed class IdentityRun
         carried = new("anyone's route, a token that nobody looks at", "/plain/", Connections) { Headers = bearer };
         known = new("customers' route, a token seen before", "/known/", Connections) { Headers = bearer };
         nobody = new("refused: no token", "/known/", Connections) { Status = 401 };
-        flood = new("refused: another bad token each time", "/known/", Connections) { Status = 401, Script = Path.Combine(place.Directory, "flood.lua") };
+        flood = new("refused: another bad token each time", "/known/", Connections) { Status = 401, Headers = [$"Authorization: Bearer {token.Bad}"], Script = Path.Combine(place.Directory, "flood.lua") };
     }
 
     private Workload[] All => [plain, carried, known, nobody, flood];
@@ -44,7 +44,7 @@ internal sealed class IdentityRun
         foreach (var workload in All)
         {
             stop.ThrowIfCancellationRequested();
-            await workload.ExpectAsync(server.Port, token.Bad);
+            await workload.ExpectAsync(server.Port);
             await workload.RunAsync(server.Port, plan.WarmUp, place);
             rounds[workload] = [];
         }

@@ -3,18 +3,20 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
       --identity   no other gateways: what it costs Postern to know a caller (measured with Postern in any case)
+      --flood      no other gateways: what a flood on one gate does to another (measured with Postern in any case)
+      --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
     Exit: 0 done, 1 a request failed or a server did, 2 wrong usage, 3 nginx (the backend), wrk or h2load is not installed.
     """;
 
-var (plan, root, only, identity, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, false, (string?)null, (string?)null);
+var (plan, root, only, parts, file, published) = (Plan.Full, Environment.CurrentDirectory, (string[]?)null, new List<string>(), (string?)null, (string?)null);
 for (var i = 0; i < args.Length; i++)
 {
     switch (args[i])
@@ -28,8 +30,8 @@ for (var i = 0; i < args.Length; i++)
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
             break;
-        case "--identity":
-            identity = true;
+        case "--identity" or "--limits" or "--flood":
+            parts.Add(args[i]);
             break;
         case "--out" when i + 1 < args.Length:
             file = Path.GetFullPath(args[++i]);
@@ -49,7 +51,7 @@ if (new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is null).ToArray
     return 3;
 }
 
-only = identity ? ["postern"] : only;
+only = parts.Count > 0 ? ["postern"] : only;
 if (only?.Except(Contestant.All("").Select(c => c.Name)).FirstOrDefault() is { } unknown)
 {
     Console.Error.WriteLine($"bench: no gateway '{unknown}'; one of {string.Join(", ", Contestant.All("").Select(c => c.Name))}");
@@ -74,19 +76,33 @@ try
     var report = new StringBuilder();
     var errors = new List<string>();
     await Report.MachineAsync(report, asked, plan);
-    if (!identity)
+    if (parts.Count == 0)
     {
         await using var run = new Run(plan, place);
         await run.MeasureAsync([.. asked.Where(c => c.Installed)], stopping.Token);
         Report.Write(report, run, asked);
         errors.AddRange(Report.Errors(run));
     }
-    if (asked.Any(c => c.Name == "postern"))
+    if (Measures("--identity"))
     {
         var knowing = new IdentityRun(plan, place, published);
         await knowing.MeasureAsync(stopping.Token);
         report.Append(knowing.Report());
         errors.AddRange(knowing.Errors());
+    }
+    if (Measures("--limits"))
+    {
+        await using var limiting = new LimitsRun(plan, place, published);
+        await limiting.MeasureAsync(stopping.Token);
+        report.Append(await limiting.ReportAsync());
+        errors.AddRange(limiting.Errors());
+    }
+    if (Measures("--flood"))
+    {
+        var flood = new FloodRun(plan, place, published);
+        await flood.MeasureAsync(stopping.Token);
+        report.Append(flood.Report());
+        errors.AddRange(flood.Errors());
     }
     Console.WriteLine(report);
     if (file is not null)
@@ -114,6 +130,8 @@ finally
 {
     Directory.Delete(place.Directory, recursive: true);
 }
+
+bool Measures(string part) => asked.Any(c => c.Name == "postern") && (parts.Count == 0 || parts.Contains(part));
 
 void Stop(PosixSignalContext signal)
 {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Bench;
@@ -32,7 +33,7 @@ internal sealed partial class RunningServer : IAsyncDisposable
         var process = Process.Start(start)!;
         try
         {
-            while (!await AnswersAsync(port))
+            while (!await (contestant.Http ? AnswersAsync(port) : AcceptsAsync(port)))
             {
                 if (process.HasExited || Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(20))
                 {
@@ -84,6 +85,20 @@ internal sealed partial class RunningServer : IAsyncDisposable
             return answer.StatusCode == HttpStatusCode.OK;
         }
         catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task<bool> AcceptsAsync(int port)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
         {
             return false;
         }

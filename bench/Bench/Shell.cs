@@ -36,7 +36,7 @@ internal static class Shell
         try
         {
             var line = (await RunAsync(command)).Split('\n')[0];
-            var number = line.Split(' ', '/', '\t').FirstOrDefault(w => w.TrimStart('v') is [>= '0' and <= '9', ..] && w.Contains('.'));
+            var number = line.Split(' ', '/', '\t', '=').FirstOrDefault(w => w.TrimStart('v') is [>= '0' and <= '9', ..] && w.Contains('.'));
             return number?.TrimStart('v') ?? line.Trim();
         }
         catch (BenchException)

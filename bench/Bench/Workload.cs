@@ -24,18 +24,18 @@ internal sealed partial record Workload(string Title, string Path, int Connectio
     /// <summary>Fields sent beside the usual ones, each <c>Name: value</c>.</summary>
     public string[] Headers { get; init; } = [];
 
-    /// <summary>A script for wrk, which makes each request; none: all are alike.</summary>
+    /// <summary>A script for wrk, which makes each request, its own fields in the place of <see cref="Headers"/>; none: all are alike.</summary>
     public string? Script { get; init; }
 
     /// <summary>The status of every answer.</summary>
     public int Status { get; init; } = 200;
 
-    /// <summary>Asks once, because wrk counts answers without 2xx and doesn't say which. Where a script makes the requests, one carries <paramref name="bearer"/>.</summary>
-    public async Task ExpectAsync(int port, string bearer)
+    /// <summary>Asks once, because wrk counts answers without 2xx and doesn't say which.</summary>
+    public async Task ExpectAsync(int port)
     {
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}{Path}");
-        foreach (var header in Script is null ? Headers : [$"Authorization: Bearer {bearer}"])
+        foreach (var header in Headers)
         {
             request.Headers.TryAddWithoutValidation(header.Split(':')[0], header.Split(':')[1].Trim());
         }

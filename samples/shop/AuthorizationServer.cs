@@ -22,7 +22,7 @@ internal sealed class AuthorizationServer(TimeProvider time)
     public const string ClientId = "postern", ClientSecret = "for-the-desk-only";
 
     /// <summary>What a token holds where nothing else is asked for.</summary>
-    private const string DefaultScope = "orders.read orders.write documents.read", DefaultRole = "customer";
+    private const string DefaultScope = "orders.read orders.write documents.read", DefaultRole = "customer", DefaultPlan = "pro";
 
     private const int DefaultLifetime = 3600, LongestLifetime = 24 * 3600, LongestBody = 32 * 1024;
 
@@ -85,11 +85,8 @@ internal sealed class AuthorizationServer(TimeProvider time)
             ["jti"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
             ["scope"] = Listed(form, "scope", DefaultScope),
             ["roles"] = new JsonArray([.. Listed(form, "roles", DefaultRole).Split(' ', StringSplitOptions.RemoveEmptyEntries)]),
+            ["plan"] = Said(form, "plan") ?? DefaultPlan,
         };
-        if (Said(form, "plan") is { } plan)
-        {
-            claims["plan"] = plan;
-        }
         if (user is not null)
         {
             claims["name"] = user.Name;

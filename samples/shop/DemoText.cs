@@ -20,6 +20,7 @@ public static class DemoText
         var bearer = $"-H \"Authorization: Bearer $({token})\"";
         var opaque = $"-H \"Authorization: Bearer $({token} --opaque --sub usr_b80e2)\"";
         var reader = $"-H \"Authorization: Bearer $({token} --scopes orders.read)\"";
+        var free = $"-H \"Authorization: Bearer $({token} --sub usr_c35d9 --plan free)\"";
         const string Key = $"-H 'X-Api-Key: {PartnerKey}'";
         const string Order = """-H 'Content-Type: application/json' -d '{"items":[{"productId":7,"qty":1}]}'""";
         return
@@ -35,6 +36,8 @@ public static class DemoText
             new("the same with a token that allows reading only", $"curl -si {reader} {Order} {url}/mobile/v1/orders"),
             new("a partner, by an API key", $"curl -si {Key} {url}/partner/v1/users/usr_a41c7"),
             new("the same key, where it may not go", $"curl -si {Key} {url}/partner/v1/documents"),
+            new("four searches at once: the plan free has two, and says when there will be more (429)", $"curl -si -w '\\n' {free} '{url}/web/search?q={{desk,lamp,bag,clock}}'"),
+            new("the same plan, which doesn't include imports", $"curl -si -X POST {free} {url}/web/documents/import"),
             new("server-sent events, as they come", $"curl -sN {bearer} {url}/web/notifications/stream"),
             new("a redirect the gate answers itself", $"curl -si {url}/web/catalog/7"),
             new("a problem, told in one form everywhere", $"curl -si {url}/partner/v1/invoices"),

@@ -48,8 +48,8 @@ internal static class Products
 
     private static IEnumerable<Item> Chosen(HttpContext context)
     {
-        var category = context.Asked("category");
-        return All.Where(p => category is null || p.Category == category).Take(context.Number("limit", All.Length, 1, All.Length));
+        var (category, words) = (context.Asked("category"), context.Asked("q"));
+        return All.Where(p => (category is null || p.Category == category) && (words is null || p.Name.Contains(words, StringComparison.OrdinalIgnoreCase))).Take(context.Number("limit", All.Length, 1, All.Length));
     }
 
     private static Product V1(Item item) => new(

@@ -1,11 +1,13 @@
 using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
 using Postern.Config;
+using Postern.Edge.Admitting;
 using Postern.Edge.Authenticating;
 using Postern.Edge.Authorizing;
 using Postern.Edge.ForwardingIdentity;
 using Postern.Edge.Guarding;
 using Postern.Edge.Observing;
+using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Upstreams.Balancing;
@@ -26,8 +28,11 @@ internal static class Features
     [
         new("observe", new ObservingStage(), Root: typeof(TelemetrySection)) { Everywhere = true }, // outermost: whatever happens inside is seen
         new("guard", new GuardStage(), typeof(GuardOptions)) { Everywhere = true },               // refuses before anything is spent on the request
+        new("maxConcurrent", new AdmittingStage(), typeof(ConcurrencySection)), // before a flood costs more than being counted
         new("identity", new AuthenticatingStage(), typeof(IdentityOptions), typeof(IdentitySection)), // who is calling, before all that asks
         new("require", new AuthorizingStage(), typeof(RequireSection)),       // what a known caller may do; refused before it uses anything up
+        new("maxConcurrentPerConsumer", new ConsumerAdmittingStage()),        // a request refused here uses nothing up
+        new("rateLimit", new RateLimitStage(), typeof(RateLimitSection), typeof(TiersSection)), // who may not call uses nothing up
         new("tell", new ForwardIdentityStage(), Root: typeof(ForwardIdentitySection)), // behind all that may refuse the caller
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
     ];

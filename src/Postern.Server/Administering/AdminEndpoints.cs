@@ -6,19 +6,23 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Postern.Config;
+using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Administering;
 
 /// <summary>
-/// Answers the admin port: <c>/healthz</c> and <c>/readyz</c> for anyone who can reach it, <c>/metrics</c>, <c>/config</c>
-/// and <c>POST /reload</c> for who has the token, where there is one. A browser on the same machine can be made to call
+/// Answers the admin port: <c>/healthz</c> and <c>/readyz</c> for anyone who can reach it, <c>/metrics</c>, <c>/config</c>,
+/// <c>/limits/{consumer}</c> and <c>POST /reload</c> for who has the token, where there is one. A browser on the same machine can be made to call
 /// it by any page; so a request must name a loopback host, and one that changes something must not come from a page elsewhere.
 /// </summary>
 internal sealed class AdminEndpoints
 {
+    private const string LimitsPath = "/limits/";
+
     /// <summary>Every answer says that browsers mustn't guess what it is, so nothing is escaped but what JSON asks for.</summary>
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -26,6 +30,7 @@ internal sealed class AdminEndpoints
     private readonly byte[]? token;
     private readonly bool loopback;
     private readonly Dictionary<string, (string Method, bool Open, RequestDelegate Handle)> endpoints;
+    private readonly (string Method, bool Open, RequestDelegate Handle)[] limits;
 
     public AdminEndpoints(AdminOptions options, AdminSource source)
     {
@@ -40,6 +45,7 @@ internal sealed class AdminEndpoints
             ["/config"] = ("GET", false, ConfigAsync),
             ["/reload"] = ("POST", false, ReloadAsync),
         };
+        limits = [("GET", false, LimitsAsync), ("DELETE", false, ResetAsync)];
     }
 
     public Task HandleAsync(HttpContext context)
@@ -51,20 +57,24 @@ internal sealed class AdminEndpoints
         {
             return Answer.FailAsync(context, Failure.ForeignHost);
         }
-        if (!endpoints.TryGetValue(request.Path.Value ?? "", out var endpoint))
+        var path = request.Path.Value ?? "";
+        (string Method, bool Open, RequestDelegate Handle)[] answering =
+            endpoints.TryGetValue(path, out var only) ? [only] : path.StartsWith(LimitsPath, StringComparison.Ordinal) && path.Length > LimitsPath.Length ? limits : [];
+        if (answering.Length == 0)
         {
-            return Answer.FailAsync(context, Failure.NotFound, $"The admin port has {string.Join(", ", endpoints.Keys)}.");
+            return Answer.FailAsync(context, Failure.NotFound, $"The admin port has {string.Join(", ", endpoints.Keys)}, {LimitsPath}CONSUMER.");
         }
-        if (request.Method != endpoint.Method && !(HttpMethods.IsHead(request.Method) && endpoint.Method == "GET"))
+        var endpoint = Array.Find(answering, e => e.Method == request.Method || (HttpMethods.IsHead(request.Method) && e.Method == "GET"));
+        if (endpoint.Handle is null)
         {
-            exchange.Allow = endpoint.Method == "GET" ? "GET, HEAD" : endpoint.Method;
+            exchange.Allow = string.Join(", ", answering.Select(e => e.Method == "GET" ? "GET, HEAD" : e.Method));
             return Answer.FailAsync(context, Failure.MethodNotAllowed);
         }
         if (!endpoint.Open && !HasToken(request))
         {
             return RefuseAsync(context);
         }
-        if (endpoint.Method == "POST" && IsForeign(request))
+        if (endpoint.Method != "GET" && IsForeign(request))
         {
             return Answer.FailAsync(context, Failure.ForeignOrigin);
         }
@@ -102,6 +112,50 @@ internal sealed class AdminEndpoints
         }
         return SendAsync(context, 200, "application/json", body.WrittenMemory);
     }
+
+    private async Task LimitsAsync(HttpContext context)
+    {
+        if (CallerOf(context) is not { } caller)
+        {
+            await NobodyAsync(context);
+            return;
+        }
+        var body = new ArrayBufferWriter<byte>(1 << 10);
+        await using (var json = new Utf8JsonWriter(body))
+        {
+            json.WriteStartObject();
+            await source.Limits.WriteAsync(caller, json);
+            json.WriteEndObject();
+        }
+        await SendAsync(context, 200, "application/json", body.WrittenMemory);
+    }
+
+    private async Task ResetAsync(HttpContext context)
+    {
+        if (CallerOf(context) is not { } caller)
+        {
+            await NobodyAsync(context);
+        }
+        else if (await source.Limits.ResetAsync(caller))
+        {
+            await SendJsonAsync(context, 200, json => json.WriteString("reset"u8, caller.TrimStart('@')));
+        }
+        else
+        {
+            await Answer.FailAsync(context, Failure.LimitsUnreachable);
+        }
+    }
+
+    /// <summary>Who is asked about: an id may hold anything, slashes too, so it is taken from the target as it was sent.</summary>
+    private static string? CallerOf(HttpContext context)
+    {
+        var raw = Exchange.Of(context).RawTarget ?? context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        var at = raw.IndexOf(LimitsPath, StringComparison.Ordinal);
+        return at < 0 ? null : ConsumerLimits.CallerOf(Uri.UnescapeDataString(raw[(at + LimitsPath.Length)..].Split('?', 2)[0]));
+    }
+
+    private static Task NobodyAsync(HttpContext context) =>
+        Answer.FailAsync(context, Failure.NotFound, "A consumer is the name of its identity and its id, as in /limits/customers:alice, or an address.");
 
     private async Task ReloadAsync(HttpContext context)
     {

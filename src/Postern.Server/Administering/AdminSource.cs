@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Postern.Config;
+using Postern.Edge.RateLimiting;
 using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Administering;
@@ -15,6 +16,9 @@ internal sealed record AdminSource
 
     /// <summary>Writes what runs now as one JSON object: gates, their file, version, since when, last error. Never a secret.</summary>
     public required Action<Utf8JsonWriter> WriteConfig { get; init; }
+
+    /// <summary>What consumers have left of their limits.</summary>
+    public required ConsumerLimits Limits { get; init; }
 
     /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
     public required Func<Task<IReadOnlyList<ConfigProblem>>> ReloadAsync { get; init; }

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
+using Postern.Config.Yaml;
+using Postern.Redis;
 using Postern.Runtime;
 
 namespace Postern.Server.Commands;
@@ -15,9 +17,16 @@ internal static class ConfigOption
         HelpName = "FILE",
     };
 
+    /// <summary>Reads a configuration, with all that the command brings in.</summary>
+    public static LoadedConfig Load(string file, Action<GatewayBuilder>? build) => PosternExtensions.Load(file, builder =>
+    {
+        builder.UseRedis();
+        build?.Invoke(builder);
+    });
+
     /// <summary>Reads and compiles as <c>run</c> would, and opens nothing.</summary>
     public static (GatewayRuntime? Runtime, IReadOnlyList<ConfigProblem> Problems) Compile(string file) =>
-        GatewayRuntime.Start(() => PosternExtensions.Load(file, null), NullLogger.Instance, TimeProvider.System);
+        GatewayRuntime.Start(() => Load(file, null), NullLogger.Instance, TimeProvider.System);
 
     public static void Print(IReadOnlyList<ConfigProblem> problems)
     {

@@ -4,14 +4,14 @@ using Postern.Edge.Authenticating.ApiKeys;
 namespace Postern.Server.Commands;
 
 /// <summary>
-/// <c>postern keys</c>: makes, shows, ends and replaces the keys of a file. What goes to standard output is what was asked
+/// <c>postern keys</c>: makes, shows, ends and replaces keys, in a file or in a Redis. What goes to standard output is what was asked
 /// for (a key, alone on its line; a list); what is said about it goes to standard error.
 /// </summary>
 internal static class KeysCommand
 {
     public static Command Create(TimeProvider time) => new("keys", """
-        Make, list, revoke and rotate API keys. A key is shown once; the file holds its hash. A gateway that runs takes the
-        change within a second.
+        Make, list, revoke and rotate API keys, in a file or in a Redis. A key is shown once; its hash is what is kept. A gateway
+        that runs takes the change within a second.
 
         Example: postern keys create --name acme --tier partner --scopes orders.read
         """)
@@ -22,15 +22,15 @@ internal static class KeysCommand
         KeysRotateCommand.Create(time),
     };
 
-    /// <summary>Lets a command run on the file that was meant; what it can't do is one message and exit 1.</summary>
-    public static void Do(this Command command, KeysFileOption file, Func<ParseResult, KeysFile, InvocationConfiguration, Task> run)
+    /// <summary>Lets a command run on the place that was meant; what it can't do is one message and exit 1.</summary>
+    public static void Do(this Command command, KeysPlaceOption place, Func<ParseResult, KeysPlace, InvocationConfiguration, Task> run)
     {
-        file.AddTo(command);
+        place.AddTo(command);
         command.SetAction(async (parsed, _) =>
         {
             try
             {
-                await run(parsed, new KeysFile(file.Of(parsed)), parsed.InvocationConfiguration);
+                await run(parsed, place.Of(parsed), parsed.InvocationConfiguration);
                 return 0;
             }
             catch (KeysException e)
@@ -41,11 +41,11 @@ internal static class KeysCommand
         });
     }
 
-    /// <summary>Shows a key that the file has now: the key to standard output, the rest to standard error.</summary>
-    public static async Task ShowAsync(InvocationConfiguration console, KeysFile file, string key, KeyOptions made, string what)
+    /// <summary>Shows a key that is kept now: the key to standard output, the rest to standard error.</summary>
+    public static async Task ShowAsync(InvocationConfiguration console, KeysPlace place, string key, KeyOptions made, string what)
     {
         var until = made.Expires is null ? "without an end" : $"until {made.Expires}";
-        await console.Error.WriteLineAsync($"{what} in {file.Path}, {until}. This is the only time it is shown:");
+        await console.Error.WriteLineAsync($"{what} in {place.Place}, {until}. This is the only time it is shown:");
         await console.Error.FlushAsync();
         try
         {

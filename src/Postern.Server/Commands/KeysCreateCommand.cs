@@ -23,11 +23,11 @@ internal static class KeysCreateCommand
         Refuse(scopes, s => Split(s).Select(KeyOptions.ScopeFault).FirstOrDefault(f => f is not null));
         Refuse(expires, e => KeysExpiry.Of(e, time.GetUtcNow()).Problem);
         var command = new Command("create", """
-            Make a key. It is printed once, alone on its line; the file gets its hash. The file is made where there is none.
+            Make a key. It is printed once, alone on its line; the file, or Redis, gets its hash. The file is made where there is none.
 
             Example: postern keys create --name acme --tier partner --scopes orders.read,orders.write --expires 90d
             """) { name, tier, scopes, expires };
-        command.Do(new KeysFileOption(), async (parsed, file, console) =>
+        command.Do(new KeysPlaceOption(), async (parsed, place, console) =>
         {
             var now = time.GetUtcNow();
             var key = ApiKey.Make();
@@ -39,8 +39,8 @@ internal static class KeysCreateCommand
                 Created = Rfc3339.Format(now),
                 Expires = KeysExpiry.Of(parsed.GetValue(expires)!, now).Time is { } end ? Rfc3339.Format(end) : null,
             };
-            await file.ChangeAsync(keys => [.. keys, made], make: true);
-            await KeysCommand.ShowAsync(console, file, key, made, $"A key for {made.Name}");
+            await place.ChangeAsync(keys => [.. keys, made], make: true);
+            await KeysCommand.ShowAsync(console, place, key, made, $"A key for {made.Name}");
         });
         return command;
     }

@@ -6,19 +6,22 @@ namespace Postern.Server.Commands;
 /// A file of keys, as the commands read and change it. A change is made by one process at a time, on what the file holds
 /// then, and takes its place in one step: who reads the file sees all of it or nothing.
 /// </summary>
-internal sealed class KeysFile(string path)
+internal sealed class KeysFile(string path) : KeysPlace
 {
     /// <summary>As it was typed.</summary>
     public string Path { get; } = path;
+
+    public override string Place => Path;
+
+    public override string Option => $"--file {Path}";
+
+    public override Task<(IReadOnlyList<KeyOptions> Keys, string? Warning)> ReadAsync() => Task.FromResult((Read(), (string?)null));
 
     /// <summary>The keys of the file.</summary>
     public IReadOnlyList<KeyOptions> Read() =>
         Text() is { } text ? Parse(text).Keys : throw new KeysException($"{Path}: no such file; make it with: postern keys create --name NAME --file {Path}");
 
-    /// <summary>Changes the keys of the file, or makes the file.</summary>
-    /// <param name="change">Existing keys, to which more may be added at the end and whose end may be changed; the same list for no change.</param>
-    /// <param name="make">Whether a file that isn't there is made.</param>
-    public async Task ChangeAsync(Func<IReadOnlyList<KeyOptions>, IReadOnlyList<KeyOptions>> change, bool make = false)
+    public override async Task ChangeAsync(Func<IReadOnlyList<KeyOptions>, IReadOnlyList<KeyOptions>> change, bool make = false)
     {
         var target = Target();
         if (!Directory.Exists(System.IO.Path.GetDirectoryName(target)))

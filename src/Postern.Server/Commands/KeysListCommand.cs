@@ -12,16 +12,20 @@ internal static class KeysListCommand
     public static Command Create(TimeProvider time)
     {
         var command = new Command("list", """
-            List the keys of a file, in the order made: whose they are, and whether they still hold. No hash is shown.
+            List the keys of a file or a Redis, in the order made: whose they are, and whether they still hold. No hash is shown.
 
             Example: postern keys list
             """);
-        command.Do(new KeysFileOption(), async (_, file, console) =>
+        command.Do(new KeysPlaceOption(), async (_, place, console) =>
         {
-            var keys = file.Read();
+            var (keys, warning) = await place.ReadAsync();
+            if (warning is not null)
+            {
+                await console.Error.WriteLineAsync(warning);
+            }
             if (keys.Count == 0)
             {
-                await console.Error.WriteLineAsync($"{file.Path}: no keys; make one with: postern keys create --name NAME --file {file.Path}");
+                await console.Error.WriteLineAsync($"{place.Place}: no keys; make one with: postern keys create --name NAME {place.Option}");
                 return;
             }
             await console.Output.WriteAsync(Table([Titles, .. keys.Select(k => Row(k, time.GetUtcNow()))]));

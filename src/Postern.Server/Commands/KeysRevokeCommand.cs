@@ -27,12 +27,13 @@ internal static class KeysRevokeCommand
                 result.AddError("--last4 picks one key; write one name beside it, or none.");
             }
         });
-        command.Do(new KeysFileOption(), async (parsed, file, console) =>
+        command.Do(new KeysPlaceOption(), async (parsed, place, console) =>
         {
             var said = new List<string>();
-            await file.ChangeAsync(keys =>
+            await place.ChangeAsync(keys =>
             {
-                var meant = Meant(file, keys, parsed.GetValue(names) ?? [], parsed.GetValue(last4));
+                said.Clear();
+                var meant = Meant(place, keys, parsed.GetValue(names) ?? [], parsed.GetValue(last4));
                 foreach (var key in meant)
                 {
                     said.Add(key.Revoked is null ? $"Revoked the key of {key.Name} that ends in {key.Last4 ?? "?"}." : $"The key of {key.Name} that ends in {key.Last4 ?? "?"} was revoked already.");
@@ -48,11 +49,11 @@ internal static class KeysRevokeCommand
         return command;
     }
 
-    private static IReadOnlyList<KeyOptions> Meant(KeysFile file, IReadOnlyList<KeyOptions> keys, string[] names, string? last4)
+    private static IReadOnlyList<KeyOptions> Meant(KeysPlace place, IReadOnlyList<KeyOptions> keys, string[] names, string? last4)
     {
         foreach (var name in names)
         {
-            Known(file, keys, name);
+            Known(place, keys, name);
         }
         List<KeyOptions> meant = [.. keys.Where(k => (names.Length == 0 || names.Contains(k.Name)) && (last4 is null || k.Last4 == last4))];
         if (last4 is null)
@@ -65,16 +66,16 @@ internal static class KeysRevokeCommand
         }
         return meant.Count switch
         {
-            0 => throw new KeysException($"{file.Path}: no key{(names is [var name] ? $" of {name}" : "")} ends in '{last4}'; 'postern keys list' shows them"),
+            0 => throw new KeysException($"{place.Place}: no key{(names is [var name] ? $" of {name}" : "")} ends in '{last4}'; 'postern keys list' shows them"),
             1 => meant,
-            _ => throw new KeysException($"{file.Path}: {meant.Count} keys end in '{last4}', of {string.Join(", ", meant.Select(k => k.Name).Distinct())}; write the name too, or revoke by name"),
+            _ => throw new KeysException($"{place.Place}: {meant.Count} keys end in '{last4}', of {string.Join(", ", meant.Select(k => k.Name).Distinct())}; write the name too, or revoke by name"),
         };
     }
 
     /// <summary>The keys of a name; one that has none is a mistake.</summary>
-    public static IReadOnlyList<KeyOptions> Known(KeysFile file, IReadOnlyList<KeyOptions> keys, string name)
+    public static IReadOnlyList<KeyOptions> Known(KeysPlace place, IReadOnlyList<KeyOptions> keys, string name)
     {
         List<KeyOptions> of = [.. keys.Where(k => k.Name == name)];
-        return of.Count > 0 ? of : throw new KeysException($"{file.Path}: no key of '{name}'{(Nearest.Hint(name, keys.Select(k => k.Name!).Distinct()) is { Length: > 0 } hint ? hint : "; 'postern keys list' shows them")}");
+        return of.Count > 0 ? of : throw new KeysException($"{place.Place}: no key of '{name}'{(Nearest.Hint(name, keys.Select(k => k.Name!).Distinct()) is { Length: > 0 } hint ? hint : "; 'postern keys list' shows them")}");
     }
 }

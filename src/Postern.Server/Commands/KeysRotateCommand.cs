@@ -30,24 +30,24 @@ internal static class KeysRotateCommand
 
             Example: postern keys rotate acme --overlap 24h
             """) { name, overlap, expires };
-        command.Do(new KeysFileOption(), async (parsed, file, console) =>
+        command.Do(new KeysPlaceOption(), async (parsed, place, console) =>
         {
             var (key, now) = (ApiKey.Make(), time.GetUtcNow());
             KeysExpiry.TrySpan(parsed.GetValue(overlap)!, out var span);
             var (made, end, ended) = (new KeyOptions(), now + span, 0);
-            await file.ChangeAsync(keys =>
+            await place.ChangeAsync(keys =>
             {
-                List<KeyOptions> holding = [.. KeysRevokeCommand.Known(file, keys, parsed.GetValue(name)!).Where(k => KeysListCommand.State(k, now) == "active")];
+                List<KeyOptions> holding = [.. KeysRevokeCommand.Known(place, keys, parsed.GetValue(name)!).Where(k => KeysListCommand.State(k, now) == "active")];
                 if (holding.Count == 0)
                 {
-                    throw new KeysException($"{file.Path}: no key of '{parsed.GetValue(name)}' holds any more; make one with: postern keys create --name {parsed.GetValue(name)}");
+                    throw new KeysException($"{place.Place}: no key of '{parsed.GetValue(name)}' holds any more; make one with: postern keys create --name {parsed.GetValue(name)}");
                 }
                 made = Like(holding[^1], key, now, parsed.GetValue(expires));
                 ended = holding.Count;
                 return [.. keys.Select(k => holding.Contains(k, ReferenceEqualityComparer.Instance) ? Ending(k, end) : k), made];
             });
             await console.Error.WriteLineAsync($"{(ended == 1 ? "The old key ends" : $"The {ended} old keys end")} at {Rfc3339.Format(end)} at the latest.");
-            await KeysCommand.ShowAsync(console, file, key, made, $"A new key for {made.Name}");
+            await KeysCommand.ShowAsync(console, place, key, made, $"A new key for {made.Name}");
         });
         return command;
     }

@@ -52,12 +52,8 @@ internal static partial class KeysText
     private static bool Says(string path, string text, IReadOnlyList<KeyOptions> keys)
     {
         var (read, check) = Parse(path, text);
-        return check.Problems.Count == 0 && read!.Keys.Count == keys.Count && read.Keys.Zip(keys).All(k => Same(k.First, k.Second));
+        return check.Problems.Count == 0 && read!.Keys.Count == keys.Count && read.Keys.Zip(keys).All(k => KeyOptions.Same(k.First, k.Second));
     }
-
-    /// <summary>A list made here and one that was read are not equal; what they hold is.</summary>
-    private static bool Same(KeyOptions a, KeyOptions b) =>
-        a with { Scopes = null } == b with { Scopes = null } && (a.Scopes ?? []).SequenceEqual(b.Scopes ?? []);
 
     private static string Whole(string head, IReadOnlyList<KeyOptions> keys) =>
         head + (keys.Count == 0 ? "keys: []\n" : "keys:\n" + string.Concat(keys.SelectMany(k => Entry(k, "  ", "- ")).Select(l => l + "\n")));

@@ -17,7 +17,7 @@ internal sealed class TokenCommand(TextWriter output, TextWriter error)
         var sub = new Option<string>("--sub") { Description = "Whom it is for.", HelpName = "ID", DefaultValueFactory = _ => "usr_a41c7" };
         var scopes = Words("--scopes", "What it allows (scope).", "orders.read orders.write documents.read");
         var roles = Words("--roles", "What its bearer is.", "customer");
-        var plan = new Option<string?>("--plan") { Description = "The bearer's plan, by which the gateway knows the tier.", HelpName = "PLAN" };
+        var plan = new Option<string?>("--plan") { Description = "The bearer's plan, by which the gateway knows the tier: free, pro, enterprise. [default: pro]", HelpName = "PLAN" };
         var opaque = new Option<bool>("--opaque") { Description = "A token that only its issuer can read, instead of a JWT." };
         var expires = new Option<string>("--expires") { Description = "How long it is good, at most 24h.", HelpName = "DURATION", DefaultValueFactory = _ => "1h" };
         var url = new Option<string>("--url") { Description = "The demo's authorization server.", HelpName = "URL", DefaultValueFactory = _ => ShopServices.PreferredAuthorizationUrl };

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Edge.RateLimiting;
 using Postern.Pipeline.Telemetry;
 
 namespace Postern.Server.Serving;
@@ -38,6 +39,9 @@ internal sealed record Gateway
     public required MetricRegistry Metrics { get; init; }
 
     public required Action<Utf8JsonWriter> WriteConfig { get; init; }
+
+    /// <summary>What consumers have left of their limits.</summary>
+    public required ConsumerLimits Limits { get; init; }
 
     /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
     public required Func<IReadOnlyList<ConfigProblem>> Reload { get; init; }

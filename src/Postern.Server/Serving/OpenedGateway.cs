@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Edge.RateLimiting;
 using Postern.Runtime;
+using Postern.Server.Commands;
 
 namespace Postern.Server.Serving;
 
@@ -16,7 +18,7 @@ internal static class OpenedGateway
         string file, Action<GatewayBuilder>? build, ILoggerFactory loggers, TimeProvider time)
     {
         var logger = loggers.CreateLogger("Postern");
-        var (runtime, problems) = GatewayRuntime.Start(() => PosternExtensions.Load(file, build), logger, time);
+        var (runtime, problems) = GatewayRuntime.Start(() => ConfigOption.Load(file, build), logger, time);
         if (runtime is null)
         {
             return (null, problems);
@@ -39,6 +41,7 @@ internal static class OpenedGateway
             NotReady = () => runtime.State.NotReady,
             Metrics = runtime.Metrics,
             WriteConfig = json => WriteConfig(json, runtime),
+            Limits = new ConsumerLimits(runtime.State, time),
             Reload = runtime.Reload,
             StopAsync = async () =>
             {

@@ -63,6 +63,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
             NotReady = () => drain.Began ? "draining" : gateway.NotReady(),
             Metrics = gateway.Metrics,
             WriteConfig = gateway.WriteConfig,
+            Limits = gateway.Limits,
             // Reading and compiling takes its time, which is not an I/O thread's.
             ReloadAsync = () => Task.Run(gateway.Reload),
         }, loggers, time);

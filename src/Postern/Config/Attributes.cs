@@ -37,11 +37,25 @@ public sealed class FromFileAttribute : Attribute
 {
     /// <summary>The command that makes such a file, for the message that misses it; <c>{0}</c> is its path.</summary>
     public string? Make { get; init; }
+
+    /// <summary>A word that is no path: it stands for the record that the static property of its name gives. A file of that name is written <c>./word</c>.</summary>
+    public string? Word { get; init; }
+}
+
+/// <summary>A record that a word stands for.</summary>
+internal interface IWorded
+{
+    /// <summary>The word; null where this one has none.</summary>
+    string? Word { get; }
 }
 
 /// <summary>A list that may have no entries: <c>keys: []</c>.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class CanBeEmptyAttribute : Attribute;
+
+/// <summary>A mapping that takes what the record's own keys don't: the user's own names beside them, as under <c>tiers</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class OtherKeysAttribute : Attribute;
 
 /// <summary>A value that is never shown, even where it is written as it is; on a record: what is written in its place.</summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]

@@ -96,7 +96,14 @@ internal static class ConfigText
         foreach (var property in Config.Sections.Of(record.GetType()))
         {
             var value = property.Info.GetValue(record);
-            if (value is not null && (record.Origin?.Has(property.Key) is true || !IsDefault(value, property.Info.GetValue(plain))))
+            if (value is not null && property.OtherKeys)
+            {
+                foreach (var (name, held) in ((System.Collections.IEnumerable)value).Cast<object>().Select(Words.Entry))
+                {
+                    json[name] = Value(record, property, name, held, hide);
+                }
+            }
+            else if (value is not null && (record.Origin?.Has(property.Key) is true || !IsDefault(value, property.Info.GetValue(plain))))
             {
                 json[property.Key] = Value(record, property, property.Key, value, hide);
             }
@@ -121,6 +128,7 @@ internal static class ConfigText
         }
         return value switch
         {
+            IWorded { Word: { } word } => word,
             Options nested => hide && property.FromFile is not null && nested.Origin?.File is { } file ? file : Record(nested, hide),
             FileText { Path: var path, Text: var text } => hide ? path : $"{path}\n{text}",
             bool b => b,

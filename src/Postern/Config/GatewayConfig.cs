@@ -3,6 +3,8 @@ namespace Postern.Config;
 /// <summary>A whole configuration as it was written, before anything is resolved: what YAML is read into and C# builds.</summary>
 public sealed class GatewayConfig
 {
+    private readonly Dictionary<Type, object> providers = [];
+
     /// <summary>What stands at the root, by feature.</summary>
     public SectionSet Root { get; } = new();
 
@@ -11,6 +13,12 @@ public sealed class GatewayConfig
 
     /// <summary>The gates, in the order written.</summary>
     public IList<GateConfig> Gates { get; } = [];
+
+    /// <summary>Brings in what another package provides, by the contract it fulfils: so Postern.Redis comes in.</summary>
+    public void Provide<T>(T provider) where T : class => providers[typeof(T)] = provider;
+
+    /// <summary>What was brought in for a contract, or null.</summary>
+    public T? Provided<T>() where T : class => (T?)providers.GetValueOrDefault(typeof(T));
 
     /// <summary>Every file that was read, the main one first, as the user would name it.</summary>
     internal List<string> Files { get; } = [];

@@ -15,6 +15,9 @@ public sealed record GatewayOptions : Options
     /// <summary>Addresses (<c>10.0.0.7</c>) and networks (<c>10.0.0.0/8</c>) whose <c>X-Forwarded-*</c> are believed. Default: nobody's.</summary>
     [OneOrMany] public IReadOnlyList<string>? TrustedProxies { get; init; }
 
+    /// <summary>What the instances of a fleet share. Default: nothing, each counts in its own memory.</summary>
+    public RedisOptions? Redis { get; init; }
+
     /// <summary>What happens between SIGTERM and the end.</summary>
     public DrainOptions? Drain { get; init; }
 
@@ -59,7 +62,7 @@ public sealed record AdminOptions : Options
     /// <summary>Scheme, address and port.</summary>
     public string Url { get; init; } = "http://127.0.0.1:9901";
 
-    /// <summary>The bearer token that <c>/config</c>, <c>/metrics</c> and <c>/reload</c> ask for. Needed as soon as the address is not loopback.</summary>
+    /// <summary>The bearer token that <c>/config</c>, <c>/metrics</c>, <c>/limits</c> and <c>/reload</c> ask for. Needed as soon as the address is not loopback.</summary>
     [Secret] public string? Token { get; init; }
 
     /// <inheritdoc/>

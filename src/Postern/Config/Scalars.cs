@@ -86,6 +86,14 @@ internal static class Scalars
         {
             return ByteSize.TryParse(text, out var size) ? size : null;
         }
+        if (type == typeof(Rate))
+        {
+            return Rate.TryParse(text, out var rate) ? rate : null;
+        }
+        if (type == typeof(Burst))
+        {
+            return Burst.TryParse(text, out var burst) ? burst : null;
+        }
         return type.IsEnum ? Enum.GetNames(type).Where(n => Sections.KeyOf(n) == text).Select(n => Enum.Parse(type, n)).FirstOrDefault() : null;
     }
 }

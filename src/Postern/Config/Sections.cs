@@ -21,6 +21,8 @@ internal static class Sections
 
         public bool CanBeEmpty { get; } = Info.IsDefined(typeof(CanBeEmptyAttribute));
 
+        public bool OtherKeys { get; } = Info.IsDefined(typeof(OtherKeysAttribute));
+
         public bool CanBeOff { get; } = Info.IsDefined(typeof(CanBeOffAttribute));
 
         public NeededAttribute? Needed { get; } = Info.GetCustomAttribute<NeededAttribute>();

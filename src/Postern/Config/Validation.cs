@@ -67,7 +67,7 @@ internal static class Validation
                 foreach (var entry in (IEnumerable)value)
                 {
                     var (name, held) = Words.Entry(entry);
-                    Value(record, property, $"{key}.{name}", held, check);
+                    Value(record, property, property.OtherKeys ? name : $"{key}.{name}", held, check);
                 }
                 break;
             case IEnumerable list:

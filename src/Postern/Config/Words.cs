@@ -47,6 +47,8 @@ internal static class Words
             _ when type == typeof(int) || type == typeof(long) => "a whole number",
             _ when type == typeof(TimeSpan) => "a duration",
             _ when type == typeof(ByteSize) => "a size",
+            _ when type == typeof(Rate) => "a rate",
+            _ when type == typeof(Burst) => "a burst",
             _ when type.IsEnum => "one of " + string.Join(", ", Choices(type)),
             _ => "a mapping",
         };

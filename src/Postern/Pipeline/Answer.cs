@@ -42,6 +42,7 @@ internal static class Answer
         response.ContentType = "application/problem+json";
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Request-Id"] = exchange.RequestId;
+        AddOwn(response.Headers, exchange);
         if (failure == Failure.MethodNotAllowed)
         {
             response.Headers.Allow = exchange.Allow;
@@ -79,6 +80,15 @@ internal static class Answer
         if (context.Request.Headers.Expect.Count > 0)
         {
             Close(context);
+        }
+    }
+
+    /// <summary>Sets what the gateway adds to every answer to this request.</summary>
+    internal static void AddOwn(IHeaderDictionary headers, Exchange exchange)
+    {
+        foreach (var (name, value) in exchange.AnswerFields.Fields)
+        {
+            headers[name] = value;
         }
     }
 

@@ -10,9 +10,13 @@ namespace Postern.Pipeline;
 public sealed class Consumer
 {
     private ClaimsPrincipal? principal;
+    private string? key;
 
     /// <summary>Unique among the callers of one <see cref="Way"/>: the subject, or the name of an API key. Never a metric's label.</summary>
     public required string Id { get; init; }
+
+    /// <summary>What tells this caller from all others, of other ways too. No address and no header looks like it.</summary>
+    internal string Key => key ??= $"@{Way}:{Id}";
 
     /// <summary>For people; null where nothing names the caller.</summary>
     public string? Name { get; init; }

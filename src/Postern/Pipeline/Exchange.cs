@@ -10,6 +10,9 @@ namespace Postern.Pipeline;
 /// </summary>
 public sealed class Exchange
 {
+    private (IPermits Permits, string Key)[] holding = [];
+    private int held;
+
     /// <summary>When the request came, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long Started { get; set; }
 
@@ -91,6 +94,15 @@ public sealed class Exchange
     /// <summary>The fields by which upstreams are told; a client's own are gone from the head, and never come as trailers.</summary>
     internal ReservedFields Reserved { get; set; } = ReservedFields.None;
 
+    /// <summary>The limit that refused the request, or null.</summary>
+    public string? Limit { get; set; }
+
+    /// <summary>The tier whose limits held, or null.</summary>
+    internal string? Tier { get; set; }
+
+    /// <summary>Whether this instance decided the limits by itself although a store is there for them.</summary>
+    internal bool LimitedAlone { get; set; }
+
     /// <summary>Why the gateway answered itself, or the body was cut.</summary>
     public Failure Failure { get; set; }
 
@@ -109,6 +121,9 @@ public sealed class Exchange
     /// <summary>Bytes of body received from the client.</summary>
     public long BytesReceived { get; set; }
 
+    /// <summary>Fields that the gateway adds to the answer, whoever makes it; an upstream's of the same name give way.</summary>
+    internal FieldList AnswerFields { get; } = new();
+
     /// <summary>Reused for the fields of the request's only call.</summary>
     internal FieldList CallFields { get; } = new();
 
@@ -121,6 +136,36 @@ public sealed class Exchange
     /// <summary>Cancelled when the client is gone.</summary>
     internal CancellationToken ClientGone(HttpContext context) => ConnectionClosed.CanBeCanceled ? ConnectionClosed : context.RequestAborted;
 
+    /// <summary>The client's address as what counts as one client; see <see cref="Wire.AddressKey"/>. No consumer's key looks like it.</summary>
+    internal string AddressKey => Wire.AddressKey.Of(ClientAddress);
+
+    /// <summary>Who is calling: the consumer, or the address where nobody is known.</summary>
+    internal string CallerKey => Consumer?.Key ?? AddressKey;
+
+    /// <summary>
+    /// Keeps something for this request until it has ended, however it ends: with the last byte of its answer or its WebSocket,
+    /// with an exception, with its client gone. Whoever observes the request gives it back.
+    /// </summary>
+    internal void Hold(IPermits permits, string key)
+    {
+        if (held == holding.Length)
+        {
+            Array.Resize(ref holding, held + 2);
+        }
+        holding[held++] = (permits, key);
+    }
+
+    /// <summary>Gives back all that is held; called once, when the request has ended.</summary>
+    internal void Release()
+    {
+        while (held > 0)
+        {
+            var (permits, key) = holding[--held];
+            holding[held] = default;
+            permits.Return(key);
+        }
+    }
+
     /// <summary>The exchange of a request that the gateway handles.</summary>
     public static Exchange Of(HttpContext context) => context.Features.Get<Exchange>()!;
 
@@ -128,12 +173,14 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = CredentialField = CredentialParameter = null;
+        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = Limit = Tier = CredentialField = CredentialParameter = null;
         Consumer = null;
         Challenge = default;
         Told = [];
         CallFields.Clear();
+        AnswerFields.Clear();
         Failure = Failure.None;
+        LimitedAlone = false;
         PrefixLength = 0;
         Started = BytesSent = BytesReceived = 0;
     }

@@ -54,6 +54,12 @@ public enum Failure
     SeveralCredentials,
     /// <summary>The caller is known and may not do this.</summary>
     Forbidden,
+    /// <summary>The caller's tier doesn't have what this route offers.</summary>
+    NotInPlan,
+    /// <summary>The caller has used up a limit.</summary>
+    RateLimited,
+    /// <summary>As many requests are in progress as the gate, or this consumer, may have.</summary>
+    TooManyAtOnce,
     /// <summary>Nobody can be known for now: keys were never fetched, or who must be asked doesn't answer.</summary>
     IdentityUnavailable,
     /// <summary>A page from elsewhere tried to make a browser call the admin port.</summary>
@@ -62,6 +68,8 @@ public enum Failure
     ForeignHost,
     /// <summary>The configuration was not taken, wholly or for some gates.</summary>
     ReloadRefused,
+    /// <summary>What a consumer has used up was given back by this instance only: the store that counts it doesn't answer.</summary>
+    LimitsUnreachable,
     /// <summary>A fault of the gateway.</summary>
     Internal,
 }

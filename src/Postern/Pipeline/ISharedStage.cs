@@ -8,8 +8,8 @@ namespace Postern.Pipeline;
 /// </summary>
 internal interface ISharedStage : IStage
 {
-    /// <summary>Asks for the state, once per configuration and before any gate is compiled.</summary>
-    void CompileShared(GatewayConfig config, StatePool state);
+    /// <summary>Asks for the state, once per configuration and before any gate is compiled; reports what is wrong for all gates.</summary>
+    void CompileShared(GatewayConfig config, StatePool state, Check check);
 
     /// <summary>The configuration is not taken, and the last good one goes on. What must not go on with it is renewed from what could be read.</summary>
     void KeepShared(GatewayConfig config, Check check, StatePool state);

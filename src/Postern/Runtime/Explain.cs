@@ -127,5 +127,5 @@ internal static class Explain
     }
 
     private static void Line(StringBuilder text, string label, string what, string? place = null) =>
-        text.AppendLine($"{label,-9}{what}{(string.IsNullOrEmpty(place) ? "" : $"  ({place})")}");
+        text.AppendLine($"{label,-8} {what}{(string.IsNullOrEmpty(place) ? "" : $"  ({place})")}");
 }

@@ -34,7 +34,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         }
         var unmatched = RouteCompiler.Unmatched(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], []));
         var endpoints = RouteCompiler.Endpoints(path => Scope(new GateConfig(""), new RouteConfig { Method = "GET", Template = path }, [], []));
-        RouteCompiler.Shared(config, state);
+        RouteCompiler.Shared(config, state, check);
         var parts = Parts.ToDictionary(p => p.Key, p => p.Value(Scope(new GateConfig(""), new RouteConfig { Method = "*", Template = "" }, [], [])));
         var (gates, tried) = (new List<GateSnapshot>(), new List<GateSnapshot>());
         foreach (var gate in config.Gates)

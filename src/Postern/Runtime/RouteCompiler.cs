@@ -62,11 +62,11 @@ internal static class RouteCompiler
     }
 
     /// <summary>What stages renew for all gates, those too that can't be compiled.</summary>
-    public static void Shared(GatewayConfig config, StatePool state)
+    public static void Shared(GatewayConfig config, StatePool state, Check check)
     {
         foreach (var feature in Features.Edge)
         {
-            (feature.Stage as ISharedStage)?.CompileShared(config, state);
+            (feature.Stage as ISharedStage)?.CompileShared(config, state, check);
         }
     }
 

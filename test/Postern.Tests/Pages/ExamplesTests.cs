@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config.Yaml;
+using Postern.Redis;
 using Postern.Runtime;
 using Postern.Tests.Harness;
 
@@ -14,7 +15,7 @@ namespace Postern.Tests.Pages;
 /// </summary>
 public sealed partial class ExamplesTests
 {
-    private static readonly string[] RootKeys = ["version", "listen", "admin", "trustedProxies", "drain", "telemetry", "forwardIdentity", "upstreams", "gates"];
+    private static readonly string[] RootKeys = ["version", "listen", "admin", "trustedProxies", "drain", "telemetry", "forwardIdentity", "tiers", "redis", "upstreams", "gates"];
 
     /// <summary>The ways that parts of a configuration may list without defining them.</summary>
     private const string Ways = """
@@ -62,7 +63,12 @@ public sealed partial class ExamplesTests
     {
         var whole = Whole(Dedent(block));
         var (runtime, problems) = GatewayRuntime.Start(
-            () => ConfigFile.Load("postern.yaml", Features.Grammar, path => path == "postern.yaml" ? whole : Held(path), _ => "value-of-an-environment-variable"),
+            () =>
+            {
+                var loaded = ConfigFile.Load("postern.yaml", Features.Grammar, path => path == "postern.yaml" ? whole : Held(path), _ => "value-of-an-environment-variable");
+                new GatewayBuilder(loaded).UseRedis();
+                return loaded;
+            },
             NullLogger.Instance, TimeProvider.System);
         runtime?.Dispose();
         Assert.True(runtime is not null && problems.Count == 0, $"{place}\n{string.Join('\n', problems)}\n\n{whole}");

@@ -3,6 +3,8 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
+using Postern.Edge.RateLimiting;
+using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Server.Administering;
 
@@ -12,6 +14,7 @@ public sealed class AdminTests : IAsyncLifetime
 {
     private readonly HttpClient client = new();
     private readonly MetricRegistry metrics = new();
+    private readonly StatePool state = new();
     private IReadOnlyList<ConfigProblem> problems = [];
     private string? notReady;
     private int reloads;
@@ -31,6 +34,7 @@ public sealed class AdminTests : IAsyncLifetime
                 json.WriteString("gates", "all");
                 json.WriteEndObject();
             },
+            Limits = new ConsumerLimits(state, TimeProvider.System),
             ReloadAsync = () =>
             {
                 reloads++;

@@ -39,6 +39,7 @@ internal static class ResponseHead
         }
         headers.Via = reply.Fields.Find("Via") is null ? via : $"{headers.Via}, {via}";
         response.ContentLength = reply.StatusCode == System.Net.HttpStatusCode.ResetContent ? 0 : reply.Length;
+        Answer.AddOwn(headers, exchange);
         rules?.Apply(headers);
     }
 

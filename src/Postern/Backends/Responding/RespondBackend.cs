@@ -43,6 +43,7 @@ internal sealed class RespondBackend : IBackend
         {
             response.Headers[name] = value.Fill(exchange);
         }
+        Answer.AddOwn(response.Headers, exchange);
         rules?.Apply(response.Headers);
         Answer.CloseUnasked(context);
         if (status is not (204 or 304))

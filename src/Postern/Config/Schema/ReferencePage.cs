@@ -82,8 +82,13 @@ internal sealed class ReferencePage
         {
             var standard = property.Needed is not null ? "needed" : Defaults.Of(property) is { } text ? $"`{text}`" : "";
             var range = property.Range is { } bounds ? $"{bounds.From} – {bounds.To}" : "";
+            if (property.OtherKeys)
+            {
+                Row("NAME", Type(Words.MapOf(property.Type)!, false, $"{place}.NAME"), standard, range, Text(property));
+                continue;
+            }
             var here = place.Length == 0 ? property.Key : $"{place}.{property.Key}";
-            Row(property.Key, (property.FromFile is not null ? "path of a file with a " : "") + Type(property.Type, property.OneOrMany, here), standard, range, Text(property));
+            Row(property.Key, (property.FromFile is not null ? "path of a file with a " : "") + Type(property.Type, property.OneOrMany, here) + (property.FromFile?.Word is { } word ? $", or `{word}`" : ""), standard, range, Text(property));
         }
         foreach (var (key, type, text) in more.Where(m => !KeyFinder.Methods.Contains(m.Key) && m.Key != "when"))
         {
@@ -136,6 +141,8 @@ internal sealed class ReferencePage
             _ when type == typeof(int) || type == typeof(long) => "whole number",
             _ when type == typeof(TimeSpan) => "duration",
             _ when type == typeof(ByteSize) => "size",
+            _ when type == typeof(Rate) => "rate",
+            _ when type == typeof(Burst) => "burst",
             _ when type.IsEnum => string.Join(", ", Words.Choices(type).Select(c => $"`{c}`")),
             _ => "text",
         };
@@ -156,7 +163,7 @@ internal sealed class ReferencePage
 
         - **Keys** are camelCase and case-sensitive. An unknown key is an error.
         - **Durations** have a unit: `250ms`, `1.5s`, `1m`, `2h`. **Sizes** have a unit: `512B`, `64KB`, `10MB`, `5GB`; a step is 1,024.
-          `0` needs no unit.
+          `0` needs no unit. **Rates** are requests in a time: `10/s`, `100/minute`, `5/hour`, `1000/day`, `1/month` (30 days), `100/10s`.
         - **Booleans** are `true` and `false`, nothing else.
         - **Secrets**: `${env:NAME}` and `${file:/run/secrets/name}` may stand anywhere in a value, not in keys and not in `include`. They are
           filled in after the file was read as YAML, so they can't change its shape. A path is taken from the directory of the file; line ends

@@ -159,8 +159,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
             var place = Place(at, key.Text, value, key, at.Secret);
             entries.Add((key.Text, Bind(held, false, value, place) ?? StandIn(held, place)));
         }
-        return typeof(ValueBinder).GetMethod(nameof(Mapped), Static)!.MakeGenericMethod(held).Invoke(null, [entries]);
+        return Map(held, entries);
     }
+
+    private static object Map(Type held, List<(string, object)> entries) =>
+        typeof(ValueBinder).GetMethod(nameof(Mapped), Static)!.MakeGenericMethod(held).Invoke(null, [entries])!;
 
     private object? Record(Type type, Node node, Origin at, string need)
     {
@@ -176,10 +179,17 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         }
         Repeated(mapping, at);
         var (record, properties) = (New(type, at), Sections.Of(type));
+        var (rest, others) = (Array.Find(properties, p => p.OtherKeys), new List<(string, object)>());
         foreach (var (key, value) in mapping.Entries)
         {
-            if (Array.Find(properties, p => p.Key == key.Text) is not { } property)
+            if (Array.Find(properties, p => p.Key == key.Text && !p.OtherKeys) is not { } property)
             {
+                if (rest is not null && Words.MapOf(rest.Type) is { } held)
+                {
+                    var here = Place(at, key.Text, value, key, at.Secret);
+                    others.Add((key.Text, Bind(held, false, value, here) ?? StandIn(held, here)));
+                    continue;
+                }
                 Unknown(key, at, [.. properties.Select(p => p.Key)]);
                 continue;
             }
@@ -200,6 +210,10 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
             {
                 property.Info.SetValue(record, bound);
             }
+        }
+        if (others.Count > 0)
+        {
+            rest!.Info.SetValue(record, Map(Words.MapOf(rest.Type)!, others));
         }
         at.Incomplete = mapping.Entries.Any(e => !at.Has(e.Key.Text) || at.At(e.Key.Text).Broken);
         return record;
@@ -228,6 +242,12 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         if (at.Broken || at.Text is not { Length: > 0 } path)
         {
             return null;
+        }
+        if (path == from.Word)
+        {
+            var meant = (Options)type.GetProperty(char.ToUpperInvariant(path[0]) + path[1..])!.GetValue(null)!;
+            meant.Origin = at;
+            return meant;
         }
         var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
         var found = FileOf(type, full, at, from.Make);

@@ -13,7 +13,7 @@ namespace Postern.Edge.Authenticating;
 internal sealed class AuthenticatingStage : ISharedStage
 {
     /// <inheritdoc/>
-    public void CompileShared(GatewayConfig config, StatePool state) => Ways.Renew(config, state);
+    public void CompileShared(GatewayConfig config, StatePool state, Check check) => Ways.Renew(config, state, check);
 
     /// <inheritdoc/>
     public void KeepShared(GatewayConfig config, Check check, StatePool state) => Ways.Withdraw(config, check, state);

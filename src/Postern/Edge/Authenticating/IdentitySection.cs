@@ -61,15 +61,18 @@ public sealed record ClaimOptions : Options
     /// <summary>Roles: a list, or a text of words. The first of these that the token has counts.</summary>
     [OneOrMany] public IReadOnlyList<string> Roles { get; init; } = ["roles"];
 
-    /// <summary>The caller's tier, whose limits hold.</summary>
-    public string Tier { get; init; } = "plan";
+    /// <summary>The caller's tier, whose limits hold. Default: what <c>tiers.claim</c> says, else <c>plan</c>.</summary>
+    public string? Tier { get; init; }
 
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
         Named(check, "id", Id, "sub");
         Named(check, "name", Name, "name");
-        Named(check, "tier", Tier, "plan");
+        if (Tier is not null)
+        {
+            Named(check, "tier", Tier, "plan");
+        }
         for (var i = 0; i < Scopes.Count; i++)
         {
             Named(check, $"scopes[{i}]", Scopes[i], "scope");

@@ -127,14 +127,18 @@ internal sealed class Ways
         return found ?? opaque;
     }
 
-    /// <summary>Gives every way for API keys the keys that were read now, so that a revoked one is good nowhere.</summary>
-    public static void Renew(GatewayConfig config, StatePool state)
+    /// <summary>Gives every way for API keys the keys that were read now, so that a revoked one is good nowhere. Keys in Redis need one at the root.</summary>
+    public static void Renew(GatewayConfig config, StatePool state, Check check)
     {
         foreach (var (name, options) in config.Root.Written<IdentitySection>().Identity ?? new Dictionary<string, WayOptions>())
         {
             if (options.ApiKey is { } keys)
             {
-                ApiKeyWay.Of(state, name, keys);
+                ApiKeyWay.Of(config, state, name, keys);
+                if (keys.Keys is { IsRedis: true } && config.Root.Written<GatewayOptions>().Redis is null)
+                {
+                    check.Error(keys, "keys", "keys are in Redis, and the root names none, got redis; add redis: redis://127.0.0.1:6379 at the root, or write ./redis for a file of that name");
+                }
             }
         }
     }
@@ -165,14 +169,15 @@ internal sealed class Ways
         }
         if (options.ApiKey is { } keys)
         {
-            return ApiKeyWay.Of(scope.State, name, keys);
+            return ApiKeyWay.Of(scope.Config, scope.State, name, keys);
         }
         var metrics = MetricRegistry.Of(scope.State);
         var issuer = options.Jwt is null ? null : KeySources.Of(options.Jwt, name, scope.State);
-        return scope.State.Keep<Way>("identity", $"{name} {ConfigText.Fingerprint(options)}", () => options switch
+        var claims = options.Claims with { Tier = options.Claims.Tier ?? scope.Config.Root.Written<TiersSection>().Tiers?.Claim };
+        return scope.State.Keep<Way>("identity", $"{name} {claims.Tier} {ConfigText.Fingerprint(options)}", () => options switch
         {
-            { Jwt: { } jwt } => new JwtWay(name, jwt, options.Claims, metrics, issuer!),
-            _ => new IntrospectionWay(name, options.Introspection!, options.Claims, metrics),
+            { Jwt: { } jwt } => new JwtWay(name, jwt, claims, metrics, issuer!),
+            _ => new IntrospectionWay(name, options.Introspection!, claims, metrics),
         });
     }
 

@@ -11,5 +11,8 @@ internal struct AccessLogEntry
     public int Status;
     public Failure Failure;
     public string Gate, Route, Method, Path, TraceId, RequestId, Client;
-    public string? Upstream, Destination, Reason, Identity, Consumer;
+    public string? Upstream, Destination, Reason, Identity, Consumer, Tier, Limit;
+
+    /// <summary>Whether limits were decided without the store that they are shared through.</summary>
+    public bool LimitedAlone;
 }

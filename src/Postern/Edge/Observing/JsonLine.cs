@@ -51,6 +51,12 @@ internal sealed class JsonLine
         Text(",\"client\":"u8, entry.Client);
         Optional(",\"identity\":"u8, entry.Identity);
         Optional(",\"consumer\":"u8, entry.Consumer);
+        Optional(",\"tier\":"u8, entry.Tier);
+        Optional(",\"limit\":"u8, entry.Limit);
+        if (entry.LimitedAlone)
+        {
+            Raw(",\"limits\":\"local\""u8);
+        }
         Raw("}\n"u8);
     }
 
@@ -59,7 +65,7 @@ internal sealed class JsonLine
     {
         var characters = entry.Gate.Length + entry.Route.Length + entry.Method.Length + entry.Path.Length + entry.TraceId.Length + entry.RequestId.Length
             + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Reason?.Length ?? 0)
-            + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0);
+            + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0) + (entry.Tier?.Length ?? 0) + (entry.Limit?.Length ?? 0);
         var needed = length + 512 + (characters * 6);
         if (needed > buffer.Length)
         {

@@ -58,6 +58,10 @@ internal sealed partial class Observed(
         {
             await AnswerAsync(context, exchange, e);
         }
+        finally
+        {
+            exchange.Release();
+        }
         var status = context.Response.StatusCode;
         var ticks = time.GetTimestamp() - exchange.Started;
         metrics.End(method, scheme, status, exchange.Failure, ticks, told);
@@ -80,6 +84,9 @@ internal sealed partial class Observed(
             Reason = exchange.FailureReason,
             Identity = exchange.Consumer?.Way,
             Consumer = exchange.Consumer?.Id,
+            Tier = exchange.Tier,
+            Limit = exchange.Limit,
+            LimitedAlone = exchange.LimitedAlone,
         });
         if (activity is not null)
         {

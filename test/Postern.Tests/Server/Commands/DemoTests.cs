@@ -29,6 +29,12 @@ public sealed partial class DemoTests
                 // curl has its own: 28 is the limit set here, met by streams that never end.
                 Assert.True(code == 0 || (code == 28 && command.Contains("/stream", StringComparison.Ordinal)), $"{command}\nexit {code}\n{answer}");
                 Assert.True(answer.Length > 0, command);
+                if (command.Contains("/web/search", StringComparison.Ordinal))
+                {
+                    Assert.Equal(["200", "200", "429", "429"], Statuses().Matches(answer).Select(m => m.Groups[1].Value));
+                    Assert.Matches(@"(?m)^Retry-After: [1-6]\r?$", answer);
+                    Assert.Matches(@"(?m)^RateLimit: ""search-burst"";r=0;t=[1-6]\r?$", answer);
+                }
                 if (answer.StartsWith("HTTP/", StringComparison.Ordinal))
                 {
                     Assert.StartsWith($"HTTP/1.1 {Status(command)} ", answer, StringComparison.Ordinal);
@@ -64,7 +70,8 @@ public sealed partial class DemoTests
         _ when command.Contains("invoices", StringComparison.Ordinal) => 404,
         _ when command.Contains("catalog", StringComparison.Ordinal) => 308,
         _ when command.EndsWith("/web/profile", StringComparison.Ordinal) && !command.Contains("Bearer", StringComparison.Ordinal) => 401,
-        _ when command.Contains("--scopes orders.read", StringComparison.Ordinal) || command.EndsWith("/partner/v1/documents", StringComparison.Ordinal) => 403,
+        _ when command.Contains("--scopes orders.read", StringComparison.Ordinal) || command.EndsWith("/partner/v1/documents", StringComparison.Ordinal)
+            || command.EndsWith("/documents/import", StringComparison.Ordinal) => 403,
         _ when command.Contains("-d '", StringComparison.Ordinal) => 201,
         _ => 200,
     };
@@ -83,6 +90,9 @@ public sealed partial class DemoTests
         await shell.WaitForExitAsync().WaitAsync(RunningTool.Patience);
         return (shell.ExitCode, await output + await error);
     }
+
+    [GeneratedRegex("^HTTP/1.1 ([0-9]{3})", RegexOptions.Multiline)]
+    private static partial Regex Statuses();
 
     [GeneratedRegex(@"^\s*(curl .*)$", RegexOptions.Multiline)]
     private static partial Regex Commands();

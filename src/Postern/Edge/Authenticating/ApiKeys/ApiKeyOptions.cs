@@ -26,8 +26,12 @@ public sealed record ApiKeyOptions : Options
     /// <summary>The query parameter that carries the key. It stands in logs of others on the way; prefer a header.</summary>
     public string? Query { get; init; }
 
-    /// <summary>The file of keys that <c>postern keys</c> writes; only hashes are in it.</summary>
-    [Needed(Example = "keys.yaml"), FromFile(Make = MakeFile)] public KeyFileOptions? Keys { get; init; }
+    /// <summary>The file of keys that <c>postern keys</c> writes, or <c>redis</c> where they are in the Redis that the root names; only hashes are there.</summary>
+    [Needed(Example = "keys.yaml"), FromFile(Make = MakeFile, Word = KeyFileOptions.InRedis)] public KeyFileOptions? Keys { get; init; }
+
+    /// <summary>How long a key that was good goes on while Redis can't be asked, counted from when it was last found good. Then, as for a key that isn't
+    /// known here, the answer is 503. With <c>0</c> a key goes on for the few seconds that it is remembered anyway. Only for keys in Redis.</summary>
+    [Range("0", "1h")] public TimeSpan Outage { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <inheritdoc/>
     public override void Validate(Check check)
@@ -39,6 +43,10 @@ public sealed record ApiKeyOptions : Options
         else if (Header is not null && Query is not null)
         {
             check.Error(this, "query", $"a key is sent in one place, got header {Header} and query {Query}; remove one, or define a second identity");
+        }
+        if (Keys is { IsRedis: false } && Origin?.Has("outage") is true)
+        {
+            check.Error(this, "outage", $"a file is read when it changes and needs nobody, got {Scalars.Format(Outage)}; remove it, or write keys: redis");
         }
         if (Header is not null && HeaderFault(Header) is { } fault)
         {

@@ -4,8 +4,18 @@ namespace Postern.Edge.Authenticating.ApiKeys;
 
 /// <summary>A file of API keys.</summary>
 [Secret]
-public sealed record KeyFileOptions : Options
+public sealed record KeyFileOptions : Options, IWorded
 {
+    internal const string InRedis = "redis";
+
+    /// <summary>In place of a file: the keys are in the Redis that the root names. <c>keys: redis</c>.</summary>
+    public static KeyFileOptions Redis => new() { IsRedis = true };
+
+    /// <summary>Whether this stands for the keys in Redis.</summary>
+    internal bool IsRedis { get; private init; }
+
+    string? IWorded.Word => IsRedis ? InRedis : null;
+
     /// <summary>The keys, in the order made.</summary>
     [CanBeEmpty] public IReadOnlyList<KeyOptions> Keys { get; init; } = [];
 

@@ -90,6 +90,10 @@ public sealed record KeyOptions : Options
     internal static string? ScopeFault(string scope) =>
         scope.Length == 0 || scope.AsSpan().ContainsAnyExcept(ScopeChars) ? $"a scope is one word of ASCII without quotes and backslashes, got '{scope}'; write a list of them" : null;
 
+    /// <summary>Whether two entries say the same. A list made here and one that was read are not equal; what they hold is.</summary>
+    internal static bool Same(KeyOptions a, KeyOptions b) =>
+        a with { Scopes = null } == b with { Scopes = null } && (a.Scopes ?? []).SequenceEqual(b.Scopes ?? []);
+
     private void Time(Check check, string key, string? text)
     {
         if (text is not null && !Rfc3339.TryParse(text, out _))

@@ -6,7 +6,7 @@ namespace Postern.Edge.Authenticating.Jwt;
 /// <summary>Reads verified claims as a consumer, by the names that claims have at this issuer.</summary>
 internal sealed class TokenConsumer(string way, ClaimOptions options)
 {
-    private readonly ClaimPath id = new(options.Id), name = new(options.Name), tier = new(options.Tier);
+    private readonly ClaimPath id = new(options.Id), name = new(options.Name), tier = new(options.Tier ?? TiersOptions.UsualClaim);
     private readonly ClaimPath[] scopes = [.. options.Scopes.Select(s => new ClaimPath(s))], roles = [.. options.Roles.Select(r => new ClaimPath(r))];
 
     /// <summary>The consumer; the claims have been found to name one.</summary>

@@ -15,7 +15,8 @@ internal static class KeysConsole
         {
             return (2, "", string.Join('\n', parsed.Errors.Select(e => e.Message)));
         }
-        var code = parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        // Off the few threads on which tests run, of which this one blocks one.
+        var code = Task.Run(() => parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false })).GetAwaiter().GetResult();
         return (code, output.ToString(), error.ToString());
     }
 }

@@ -1,0 +1,2 @@
+-- One API key. KEYS[1]: its entry.
+return entry(KEYS[1])

@@ -1,0 +1,2 @@
+-- Forgets what was counted.
+return tostring(redis.call('DEL', unpack(KEYS)))
