@@ -277,6 +277,47 @@ public sealed class AdmissionTests
         Assert.False(admission.TryEnter(bounds));
     }
 
+    /// <summary>Threads that do nothing but come and go, so that they meet in every place where they can.</summary>
+    [Theory]
+    [InlineData(2, 1, 0, 1_000_000), InlineData(4, 3, 0, 500_000), InlineData(2, 1, 4, 500_000), InlineData(4, 2, 4, 50_000)]
+    public void Threads_that_meet_lose_no_place_and_nobody_is_forgotten_in_line(int threads, int requests, int queue, int turns)
+    {
+        var options = new MaxConcurrentOptions { Requests = requests, Queue = queue, QueueTimeout = TimeSpan.FromSeconds(20) };
+        var admission = new Admission(options, TimeProvider.System);
+        var bounds = admission.Plan(options);
+        var (inside, tooMany, forgotten) = (0, 0, 0);
+        using var start = new Barrier(threads);
+        var running = Enumerable.Range(0, threads).Select(_ => new Thread(() =>
+        {
+            start.SignalAndWait();
+            for (var i = 0; i < turns && Volatile.Read(ref forgotten) == 0; i++)
+            {
+                if (!admission.TryEnter(bounds))
+                {
+                    if (queue == 0)
+                    {
+                        continue;
+                    }
+                    if (WaitAsync(admission).GetAwaiter().GetResult() != Waited.Admitted)
+                    {
+                        Interlocked.Increment(ref forgotten);
+                        return;
+                    }
+                }
+                if (Interlocked.Increment(ref inside) > requests)
+                {
+                    Interlocked.Increment(ref tooMany);
+                }
+                Interlocked.Decrement(ref inside);
+                admission.Return("");
+            }
+        })).ToList();
+        running.ForEach(t => t.Start());
+        running.ForEach(t => Assert.True(t.Join(TimeSpan.FromSeconds(60))));
+        Assert.Equal((0, 0), (tooMany, forgotten));
+        Assert.Equal((0, 0), (admission.InProgress, admission.Waiting));
+    }
+
     private (Admission, Bounds) Make(int requests, int queue = 0, TimeSpan? timeout = null)
     {
         var options = new MaxConcurrentOptions { Requests = requests, Queue = queue, QueueTimeout = timeout };
