@@ -144,9 +144,13 @@ end
 local END = 'e'
 local rules, fields, logs = {}, { END }, 1
 for at = 1, #ARGV[2], RULE_SIZE do
-  local r = {}
-  r.algorithm, r.limit, r.quota, r.window, r.tick = unpack_(RULE, ARGV[2], at)
-  if r.algorithm == LOG then
+  local algorithm, limit, quota, window, tick = unpack_(RULE, ARGV[2], at)
+  -- All that it will hold, so that the table never grows.
+  local r = {
+    algorithm = algorithm, limit = limit, quota = quota, window = window, tick = tick,
+    a = 0, b = 0, t = 0, moment = 0, start = 0, covered = 0, count = 0, key = false, field = false, at = 0,
+  }
+  if algorithm == LOG then
     logs = logs + 1
     r.key = KEYS[logs]
   else

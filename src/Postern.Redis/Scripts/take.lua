@@ -1,5 +1,5 @@
--- Decides all rules at once: counts in each, or in none. What is told of is the rule that refuses for longest, or the one with
--- the smallest share left.
+-- Decides all rules at once: counts in each, or in none. What is told of is the rule that refuses for longest, or the one of
+-- which the least is left.
 local tightest, longest = nil, -1
 for i = 1, #rules do
   if not passes(rules[i]) then
@@ -32,7 +32,7 @@ local function push(r)
 end
 
 local changed, ends = { END, '' }, 0
-local smallest, quota = 0, 0
+local smallest = math.huge
 for i = 1, #rules do
   local r = rules[i]
   if r.algorithm == LOG then
@@ -55,8 +55,8 @@ for i = 1, #rules do
     ends = math.max(ends, now + whole(r))
   end
   local rest = left(r)
-  if i == 1 or rest * quota < smallest * r.quota then
-    tightest, smallest, quota = i, rest, r.quota
+  if rest < smallest then
+    tightest, smallest = i, rest
   end
 end
 if ends > 0 then

@@ -33,7 +33,7 @@ public sealed record LimitPlan(string Name, IReadOnlyList<LimitRule> Rules, IRea
 
 /// <summary>What a limiter decided.</summary>
 /// <param name="Passes">Whether the request may go on; then it has been counted everywhere, else nowhere.</param>
-/// <param name="Tightest">The index of the rule to report: the one that refuses for longest, or the one with the smallest share left.</param>
+/// <param name="Tightest">The index of the rule to report: the one that refuses for longest, or the one of which the least is left.</param>
 /// <param name="Remaining">How much that rule would still let pass right now.</param>
 /// <param name="Reset">When it will let its whole quota pass again (bucket: is full; window: begins anew), from now.</param>
 /// <param name="RetryAfter">When the same request would pass if nothing else came, from now; zero where it passes.</param>

@@ -59,10 +59,8 @@ public sealed partial class LimitFieldsTests
     [MemberData(nameof(Limits))]
     public async Task What_remains_passes_and_no_more_and_all_of_it_is_there_after_the_reset(string limit)
     {
-        if (limit.Contains(", ", StringComparison.Ordinal) && limit.Contains('['))
-        {
-            return; // of several limits one is told, which may not be the first to refuse
-        }
+        // The reset is that of the limit told; of several, another may let less pass then.
+        var several = limit.Contains(", ", StringComparison.Ordinal) && limit.Contains('[');
         await using var gateway = Start(limit);
         var dice = new Random(5);
         for (var i = 0; i < 30; i++)
@@ -73,7 +71,7 @@ public sealed partial class LimitFieldsTests
             {
                 continue;
             }
-            if (dice.Next(2) == 0)
+            if (!several && dice.Next(2) == 0)
             {
                 gateway.Time.Advance(TimeSpan.FromSeconds(int.Parse(answer["RateLimit-Reset"])));
                 Assert.Equal(int.Parse(answer["RateLimit-Limit"]), await gateway.PassAsync(110, "/a"));

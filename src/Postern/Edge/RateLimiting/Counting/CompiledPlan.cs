@@ -152,15 +152,15 @@ internal sealed class CompiledPlan
     /// <summary>Counts what no rule refused.</summary>
     public LimitDecision Pass(Entry entry, Span<long> frame, long now, int cost)
     {
-        var (tightest, left, quota) = (0, 0L, 0L);
+        var (tightest, left) = (0, long.MaxValue);
         for (var i = 0; i < used.Length; i++)
         {
             var tally = used[i];
             tally.Count(entry, Own(frame, i), cost);
             var mine = tally.Left(Own(frame, i));
-            if (i == 0 || mine * quota < left * tally.Quota)
+            if (mine < left)
             {
-                (tightest, left, quota) = (i, mine, tally.Quota);
+                (tightest, left) = (i, mine);
             }
         }
         return new LimitDecision(true, uses[tightest], left, Time(used[tightest].Recovery(entry, Own(frame, tightest), now)), TimeSpan.Zero);

@@ -111,8 +111,7 @@ public sealed class DefinitionTests
             {
                 return $"rule {r}: the decision says {decision}, the reading {readings[r]}";
             }
-            var (mine, other) = (left * Model.Quota(tightest.Rule), tightest.Remaining * quota);
-            if (decision.Passes && step.Rules.Contains(r) && (mine < other || mine == other && r < decision.Tightest))
+            if (decision.Passes && step.Rules.Contains(r) && (left < tightest.Remaining || left == tightest.Remaining && r < decision.Tightest))
             {
                 return $"rule {r} is tighter than {decision.Tightest}";
             }
