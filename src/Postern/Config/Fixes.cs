@@ -19,8 +19,7 @@ internal static partial class Fixes
         {
             _ when type == typeof(TimeSpan) => Duration(got),
             _ when type == typeof(ByteSize) => Size(got),
-            _ when type == typeof(Rate) => "write 10/s, 100/minute, 5/hour or none",
-            _ when type == typeof(Burst) => "write 1.5x/10s",
+            _ when PlainTypes.Of(type) is { } plain => plain.Fix,
             _ when type == typeof(bool) => Bool(got),
             _ when type == typeof(int) || type == typeof(long) => Number(got),
             _ when type.IsEnum => Nearest.Of(got, Words.Choices(type)) is { } near ? $"did you mean '{near}'?" : null,

@@ -86,13 +86,9 @@ internal static class Scalars
         {
             return ByteSize.TryParse(text, out var size) ? size : null;
         }
-        if (type == typeof(Rate))
+        if (PlainTypes.Of(type) is { } plain)
         {
-            return Rate.TryParse(text, out var rate) ? rate : null;
-        }
-        if (type == typeof(Burst))
-        {
-            return Burst.TryParse(text, out var burst) ? burst : null;
+            return plain.Read(text);
         }
         return type.IsEnum ? Enum.GetNames(type).Where(n => Sections.KeyOf(n) == text).Select(n => Enum.Parse(type, n)).FirstOrDefault() : null;
     }

@@ -116,12 +116,13 @@ internal static class Validation
         }
     }
 
-    private static long? Number(object? value) => value switch
+    private static decimal? Number(object? value) => value switch
     {
         int i => i,
         long l => l,
         TimeSpan duration => duration.Ticks,
         ByteSize size => size.Bytes,
+        Percent percent => percent.Value,
         _ => null,
     };
 }

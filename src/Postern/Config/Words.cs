@@ -47,8 +47,7 @@ internal static class Words
             _ when type == typeof(int) || type == typeof(long) => "a whole number",
             _ when type == typeof(TimeSpan) => "a duration",
             _ when type == typeof(ByteSize) => "a size",
-            _ when type == typeof(Rate) => "a rate",
-            _ when type == typeof(Burst) => "a burst",
+            _ when PlainTypes.Of(type) is { } plain => plain.Noun,
             _ when type.IsEnum => "one of " + string.Join(", ", Choices(type)),
             _ => "a mapping",
         };

@@ -1,7 +1,7 @@
 namespace Postern.Pipeline;
 
 /// <summary>Calls in hand: counted in when a destination is chosen, out when the call has ended.</summary>
-internal sealed class CallCount
+internal sealed class CallCount : IEnding
 {
     private int count;
 
@@ -10,4 +10,6 @@ internal sealed class CallCount
     public void Enter() => Interlocked.Increment(ref count);
 
     public void Leave() => Interlocked.Decrement(ref count);
+
+    void IEnding.Ended(UpstreamReply reply) => Leave();
 }

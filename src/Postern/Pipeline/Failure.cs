@@ -36,6 +36,12 @@ public enum Failure
     UpstreamUnreachable,
     /// <summary>Every connection to the upstream was in use for too long.</summary>
     UpstreamBusy,
+    /// <summary>As many calls to the upstream are in progress as its bulkhead lets in.</summary>
+    UpstreamFull,
+    /// <summary>The upstream's breaker is open: it has failed too often, and is not called for a while.</summary>
+    UpstreamOpen,
+    /// <summary>The upstream has no destination that may be called.</summary>
+    UpstreamEmpty,
     /// <summary>The upstream did not answer in time.</summary>
     UpstreamTimeout,
     /// <summary>The upstream closed the connection before its answer's head was whole.</summary>

@@ -52,8 +52,37 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <summary>The destination that balancing chose; forwarding's own business.</summary>
     internal object? Destination { get; set; }
 
-    /// <summary>Where this call is counted while it lasts.</summary>
+    /// <summary>Where this try is counted while it lasts, until <see cref="Settle"/>.</summary>
     internal CallCount? Counted { get; set; }
+
+    /// <summary>
+    /// The try is over, or has an answer that counts on for as long as it lasts. The next handler around balancing that waits for
+    /// the answer says so: balancing itself would have to wait for nothing else.
+    /// </summary>
+    internal void Settle(UpstreamReply? reply)
+    {
+        if (Counted is { } count)
+        {
+            Counted = null;
+            if (reply is null)
+            {
+                count.Leave();
+            }
+            else
+            {
+                reply.Hold(count);
+            }
+        }
+    }
+
+    /// <summary>Which try this is, from 1; set by retrying.</summary>
+    internal int Attempt { get; set; } = 1;
+
+    /// <summary>Destinations that this call has tried in vain, which balancing avoids where there are others; null for none.</summary>
+    internal List<object>? Tried { get; set; }
+
+    /// <summary>The call's time is over: what is cancelled then was not the client's wish.</summary>
+    internal bool TimeIsOver { get; set; }
 
     /// <summary>Set to <see cref="Environment.TickCount64"/> whenever a piece of the body went out: a slow upload is no slow upstream.</summary>
     internal long LastProgress { get; set; }

@@ -8,4 +8,7 @@ public sealed class UpstreamException(Failure failure, string message, Exception
 {
     /// <summary>The row of the failure table that answers the client.</summary>
     public Failure Failure { get; } = failure;
+
+    /// <summary>Seconds after which trying again may help; null where nobody knows.</summary>
+    public int? RetryAfter { get; init; }
 }

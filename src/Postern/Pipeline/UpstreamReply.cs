@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Postern.Wire;
 
 namespace Postern.Pipeline;
@@ -9,6 +10,12 @@ namespace Postern.Pipeline;
 /// </summary>
 public abstract class UpstreamReply : HttpResponseMessage
 {
+    /// <summary>One for each handler that has something to end; more is a mistake in the chain.</summary>
+    private const int MostEndings = 8;
+
+    private Endings endings;
+    private int held;
+
     /// <summary>End-to-end fields: hop-by-hop ones and those that the upstream's <c>Connection</c> names are gone, every value is
     /// free of control characters. Gone once the reply is finished: the list serves the connection's next answer.</summary>
     public FieldList Fields { get; protected set; } = null!;
@@ -31,8 +38,11 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// </summary>
     public abstract ValueTask<ReadOnlyMemory<byte>> ReadAsync();
 
-    /// <summary>What the call holds until its end.</summary>
-    internal IDisposable? Lease { get; set; }
+    /// <summary>Why the body broke off, for those who judge the upstream by it; null where it didn't, or this side ended it.</summary>
+    internal Exception? Broken { get; private protected set; }
+
+    /// <summary>Has something told of the call's end, after all that was held later.</summary>
+    internal void Hold(IEnding ending) => endings[held++] = ending;
 
     /// <summary>
     /// Ends the exchange: gives the connection back, or up where the answer was not read to its end, and waits until the
@@ -70,10 +80,18 @@ public abstract class UpstreamReply : HttpResponseMessage
 
     private void Release()
     {
-        Lease?.Dispose();
-        Lease = null;
+        while (held > 0)
+        {
+            endings[--held].Ended(this);
+        }
     }
 
     /// <summary>After a 101: the raw connection, both ways, until the reply is finished. Completing its output ends what is sent. Only once.</summary>
     public virtual IDuplexPipe TakeConnection() => throw new InvalidOperationException("The upstream did not switch protocols.");
+
+    [InlineArray(MostEndings)]
+    private struct Endings
+    {
+        private IEnding first;
+    }
 }

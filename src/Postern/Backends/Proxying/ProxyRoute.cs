@@ -92,7 +92,7 @@ internal sealed class ProxyRoute(
         }
         return e switch
         {
-            UpstreamException upstream => Answer.FailAsync(context, upstream.Failure, reason: upstream.Message),
+            UpstreamException upstream => Answer.FailAsync(context, upstream.Failure, reason: upstream.Message, retryAfter: upstream.RetryAfter),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Answer.FailAsync(context, Failure.BodyTooLarge),
             BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => Answer.FailAsync(context, Failure.BodyTooSlow),
             // All that the server says of a client that left within its body.

@@ -139,8 +139,7 @@ internal sealed class JsonSchema
         {
             _ when type == typeof(TimeSpan) => Reference("duration"),
             _ when type == typeof(ByteSize) => Reference("size"),
-            _ when type == typeof(Rate) => Reference("rate"),
-            _ when type == typeof(Burst) => Reference("burst"),
+            _ when PlainTypes.Of(type) is { } plain => Reference(NameOf(plain)),
             _ when type == typeof(bool) => AnyOf(new JsonObject { ["type"] = "boolean" }, Reference("reference")),
             _ when type == typeof(int) || type == typeof(long) => AnyOf(Number(property?.Range), Reference("reference")),
             _ when type.IsEnum => AnyOf(new JsonObject { ["enum"] = new JsonArray([.. Words.Choices(type).Select(c => (JsonNode)c)]) }, Reference("reference")),
@@ -187,9 +186,13 @@ internal sealed class JsonSchema
         definitions["reference"] = Pattern(@"\$\{(env|file):[^}]+\}", "A value from an environment variable, ${env:NAME}, or from a file, ${file:/run/secrets/name}.");
         definitions["duration"] = AnyOf(Pattern(@"^(0|([0-9]+\.?[0-9]*|\.[0-9]+)(ms|s|m|h))$", "A duration with its unit: 250ms, 3s, 1m, 2h."), new JsonObject { ["const"] = 0 }, Reference("reference"));
         definitions["size"] = AnyOf(Pattern(@"^(0|([0-9]+\.?[0-9]*|\.[0-9]+)(B|KB|MB|GB))$", "A size with its unit: 512B, 64KB, 10MB, 5GB; a step is 1,024."), new JsonObject { ["const"] = 0 }, Reference("reference"));
-        definitions["rate"] = AnyOf(Pattern(@"^(none|[0-9]+/(s|sec|second|m|min|minute|h|hour|d|day|w|week|month|[0-9.]+(ms|s|m|h)))$", "Requests in a time: 10/s, 100/minute, 5/hour, 1000/day, 1/month, 100/10s; or none."), Reference("reference"));
-        definitions["burst"] = AnyOf(Pattern(@"^[0-9.]+x/[0-9.]+(ms|s|m|h)$", "How much faster than steadily, for how long: 1.5x/10s."), Reference("reference"));
+        foreach (var plain in PlainTypes.All)
+        {
+            definitions[NameOf(plain)] = AnyOf(Pattern(plain.Pattern, plain.Description), Reference("reference"));
+        }
     }
+
+    private static string NameOf(PlainType plain) => Sections.KeyOf(plain.Type.Name);
 
     private static JsonObject Pattern(string pattern, string description) =>
         new() { ["type"] = "string", ["pattern"] = pattern, ["description"] = description };

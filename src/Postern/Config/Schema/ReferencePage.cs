@@ -141,8 +141,7 @@ internal sealed class ReferencePage
             _ when type == typeof(int) || type == typeof(long) => "whole number",
             _ when type == typeof(TimeSpan) => "duration",
             _ when type == typeof(ByteSize) => "size",
-            _ when type == typeof(Rate) => "rate",
-            _ when type == typeof(Burst) => "burst",
+            _ when PlainTypes.Of(type) is { } known => known.Name,
             _ when type.IsEnum => string.Join(", ", Words.Choices(type).Select(c => $"`{c}`")),
             _ => "text",
         };

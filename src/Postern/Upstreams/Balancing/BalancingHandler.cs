@@ -4,8 +4,8 @@ using Postern.Upstreams.Forwarding;
 
 namespace Postern.Upstreams.Balancing;
 
-/// <summary>Picks the destination of each call. Stands right before forwarding, so that a call that is tried again picks again.</summary>
-internal sealed class BalancingHandler(Destination[] destinations, Balance rule, HttpMessageHandler next) : DelegatingHandler(next)
+/// <summary>Picks the destination of each try. Stands right before forwarding, so that a call that is tried again picks again.</summary>
+internal sealed class BalancingHandler(DestinationSet set, Balance rule, HttpMessageHandler next) : DelegatingHandler(next)
 {
     private uint turn = uint.MaxValue;
 
@@ -16,12 +16,18 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
         {
             var forwarding = scope.Options<ForwardingOptions>();
             var rule = scope.Options<BalancingOptions>().Balance ?? Balance.PowerOfTwo;
+            Check(scope, forwarding);
+            scope.Note("balance", $"{Sections.KeyOf(rule.ToString())} of {string.Join(", ", forwarding.Destinations)}");
+            return new BalancingHandler(DestinationSet.Of(scope), rule, next);
+        }
+
+        private static void Check(UpstreamScope scope, ForwardingOptions forwarding)
+        {
             var urls = forwarding.Destinations;
             if (urls.Count == 0 && scope.Upstream.Sections.Origin is var at && !at.Has("url") && !at.Has("urls"))
             {
                 scope.Check.Error(forwarding, "", "an upstream needs a destination; write url: http://host:port, or urls: [ … ]");
             }
-            var destinations = new List<Destination>();
             for (var i = 0; i < urls.Count; i++)
             {
                 var key = forwarding.Urls is null ? "url" : $"urls[{i}]";
@@ -33,55 +39,86 @@ internal sealed class BalancingHandler(Destination[] destinations, Balance rule,
                 {
                     scope.Check.Error(forwarding, key, $"'{urls[i]}' is listed twice; remove one");
                 }
-                else
-                {
-                    destinations.Add(Destination.Of(scope, urls[i], forwarding));
-                }
             }
-            scope.Note("balance", $"{Sections.KeyOf(rule.ToString())} of {string.Join(", ", urls)}");
-            return new BalancingHandler([.. destinations], rule, next);
         }
     }
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var destination = destinations.Length == 1 ? destinations[0] : Pick();
         var call = (UpstreamCall)request;
+        if (Pick(call) is not { } member)
+        {
+            throw new UpstreamException(Failure.UpstreamEmpty, $"{set.Upstream} has no destination that may be called");
+        }
+        var destination = member.Destination;
         call.Destination = destination;
         call.DestinationName = destination.Name;
         call.Counted = destination.Calls;
         destination.Calls.Enter();
-        return base.SendAsync(request, cancellationToken);
+        return member.Judges.Length == 0 ? base.SendAsync(request, cancellationToken) : JudgeAsync(call, member.Judges, cancellationToken);
     }
 
-    private Destination Pick() => rule switch
+    private async Task<HttpResponseMessage> JudgeAsync(UpstreamCall call, IJudge[] judges, CancellationToken cancel)
     {
-        Balance.RoundRobin => destinations[Interlocked.Increment(ref turn) % (uint)destinations.Length],
-        Balance.Random => destinations[Random.Shared.Next(destinations.Length)],
-        Balance.LeastRequests => Least(),
-        _ => LessOfTwo(),
-    };
+        var outcome = default(Outcome);
+        try
+        {
+            var reply = await base.SendAsync(call, cancel);
+            outcome = Outcome.Of(reply);
+            return reply;
+        }
+        catch (Exception e)
+        {
+            outcome = Outcome.Of(e, call);
+            throw;
+        }
+        finally
+        {
+            foreach (var judge in judges)
+            {
+                judge.Saw(outcome);
+            }
+        }
+    }
 
-    private Destination LessOfTwo()
+    /// <summary>A destination that is well, that its judges let in, and that this call hasn't tried if there is another.</summary>
+    private Member? Pick(UpstreamCall call)
     {
-        var first = Random.Shared.Next(destinations.Length);
-        var second = Random.Shared.Next(destinations.Length - 1);
+        var members = set.Now.Members;
+        return members.Length switch
+        {
+            0 => null,
+            1 => members[0],
+            _ => rule switch
+            {
+                Balance.RoundRobin => members[Interlocked.Increment(ref turn) % (uint)members.Length],
+                Balance.Random => members[Random.Shared.Next(members.Length)],
+                Balance.LeastRequests => Least(members),
+                _ => LessOfTwo(members),
+            },
+        };
+    }
+
+    private static Member LessOfTwo(Member[] members)
+    {
+        var first = Random.Shared.Next(members.Length);
+        var second = Random.Shared.Next(members.Length - 1);
         if (second >= first)
         {
             second++;
         }
-        return destinations[first].Calls.Value <= destinations[second].Calls.Value ? destinations[first] : destinations[second];
+        return members[first].Destination.Calls.Value <= members[second].Destination.Calls.Value ? members[first] : members[second];
     }
 
     /// <summary>Begins somewhere else each time, so that equals share.</summary>
-    private Destination Least()
+    private Member Least(Member[] members)
     {
-        var start = (int)(Interlocked.Increment(ref turn) % (uint)destinations.Length);
-        var least = destinations[start];
-        for (var i = 1; i < destinations.Length; i++)
+        var start = (int)(Interlocked.Increment(ref turn) % (uint)members.Length);
+        var least = members[start];
+        for (var i = 1; i < members.Length; i++)
         {
-            var other = destinations[(start + i) % destinations.Length];
-            if (other.Calls.Value < least.Calls.Value)
+            var other = members[(start + i) % members.Length];
+            if (other.Destination.Calls.Value < least.Destination.Calls.Value)
             {
                 least = other;
             }

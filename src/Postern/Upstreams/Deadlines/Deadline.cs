@@ -7,7 +7,7 @@ namespace Postern.Upstreams.Deadlines;
 /// The one cancellation of a call: by time until the head of the answer, by the client until the end. Kept for the next
 /// call, because a token source and a timer for each request would be the largest objects of its life.
 /// </summary>
-internal sealed class Deadline : IDisposable
+internal sealed class Deadline : IEnding
 {
     private const int Kept = 1024;
     private const long Never = long.MaxValue;
@@ -53,13 +53,14 @@ internal sealed class Deadline : IDisposable
     /// <summary>The answer has begun: from here only the client ends the call.</summary>
     public void HeadIsHere() => Volatile.Write(ref due, Never);
 
+    void IEnding.Ended(UpstreamReply reply) => End();
+
     /// <summary>The call has ended, body included.</summary>
-    public void Dispose()
+    public void End()
     {
         // Waits for a cancellation that is running, so that it can't reach the next call.
         client.Dispose();
         HeadIsHere();
-        call?.Counted?.Leave();
         call = null;
         if (!Passed && source.TryReset() && Interlocked.Increment(ref pooled) <= Kept)
         {
@@ -114,6 +115,10 @@ internal sealed class Deadline : IDisposable
             // Not this call's time any more: its answer has begun meanwhile, and the next one's time is another.
             if (Interlocked.CompareExchange(ref due, Never, seen) == seen)
             {
+                if (Volatile.Read(ref call) is { } now)
+                {
+                    now.TimeIsOver = true;
+                }
                 source.Cancel();
             }
             else

@@ -27,11 +27,12 @@ internal sealed class DeadlineHandler(TimeSpan timeout, string upstream, HttpMes
         var deadline = Deadline.Start(call, allowed, cancellationToken);
         try
         {
-            var response = await base.SendAsync(request, deadline.Token);
+            var reply = (UpstreamReply)await base.SendAsync(request, deadline.Token);
             deadline.HeadIsHere();
-            ((UpstreamReply)response).Lease = deadline;
+            reply.Hold(deadline);
             deadline = null;
-            return response;
+            call.Settle(reply);
+            return reply;
         }
         catch (OperationCanceledException) when (deadline!.Passed && !cancellationToken.IsCancellationRequested)
         {
@@ -39,7 +40,11 @@ internal sealed class DeadlineHandler(TimeSpan timeout, string upstream, HttpMes
         }
         finally
         {
-            deadline?.Dispose();
+            if (deadline is not null)
+            {
+                call.Settle(null);
+                deadline.End();
+            }
         }
     }
 }

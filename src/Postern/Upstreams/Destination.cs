@@ -1,6 +1,10 @@
+using System.Collections.Immutable;
 using Postern.Pipeline;
+using Postern.Upstreams.Forwarding;
+using Http1 = Postern.Upstreams.Forwarding.Http1;
+using Http2 = Postern.Upstreams.Forwarding.Http2;
 
-namespace Postern.Upstreams.Forwarding;
+namespace Postern.Upstreams;
 
 /// <summary>What all destinations of an upstream share.</summary>
 internal sealed record DestinationSettings(UpstreamProtocol Protocol, TimeSpan ConnectTimeout, int MaxConnections, TimeProvider Time)
@@ -9,28 +13,66 @@ internal sealed record DestinationSettings(UpstreamProtocol Protocol, TimeSpan C
         options.Protocol ?? UpstreamProtocol.Http1, options.ConnectTimeout ?? TimeSpan.FromSeconds(5), options.MaxConnections ?? 1024, time ?? TimeProvider.System);
 }
 
+/// <summary>Why a destination gets no calls now.</summary>
+/// <param name="By">Who says so: <c>health</c>, <c>ejected</c>.</param>
+/// <param name="Why">What was seen.</param>
+/// <param name="Since">Since when.</param>
+internal sealed record Trouble(string By, string Why, DateTimeOffset Since);
+
 /// <summary>
-/// One address of an upstream, with its open connections. It outlives reloads in the <see cref="StatePool"/>. Once retired
-/// it still serves calls of an old snapshot; their connections are closed afterwards instead of kept.
+/// One address of an upstream, with its open connections and what is wrong with it. It outlives reloads. Once retired it still
+/// serves calls that are under way; their connections are closed afterwards instead of kept.
 /// </summary>
 internal sealed class Destination : IDisposable
 {
     private readonly IWire wire;
+    private readonly TimeProvider time;
+    private ImmutableArray<Trouble> troubles = [];
 
     public Destination(string url, DestinationSettings settings)
     {
         var uri = new Uri(url);
+        time = settings.Time;
+        Url = url;
         Name = $"{uri.Host}:{uri.Port}";
         wire = settings.Protocol == UpstreamProtocol.Http2
             ? new Http2.Wire(uri, Name, settings)
             : new Http1.Wire(new Http1.Dialer(uri.IdnHost, uri.Port, Name, settings));
     }
 
+    /// <summary>As it was written, or found: <c>http://host:port</c>.</summary>
+    public string Url { get; }
+
     /// <summary><c>host:port</c>, as logs and metrics name it, and the <c>Host</c> it is asked for.</summary>
     public string Name { get; }
 
     /// <summary>Calls that balancing has sent here and that have not ended.</summary>
     public CallCount Calls { get; } = new();
+
+    /// <summary>Why it gets no calls now; empty while it does.</summary>
+    public ImmutableArray<Trouble> Troubles => troubles;
+
+    /// <summary>Told after its troubles have changed; on the thread that changed them.</summary>
+    public event Action<Destination>? Changed;
+
+    /// <summary>It gets no calls from now on, until whoever says so takes it back. Saying it again changes nothing but the reason.</summary>
+    public void Accuse(string by, string why)
+    {
+        var now = time.GetUtcNow();
+        Change(all => all.RemoveAll(t => t.By == by).Add(new Trouble(by, why, all.FirstOrDefault(t => t.By == by)?.Since ?? now)));
+    }
+
+    /// <summary>Takes back what was said against it.</summary>
+    public void Acquit(string by) => Change(all => all.RemoveAll(t => t.By == by));
+
+    private void Change(Func<ImmutableArray<Trouble>, ImmutableArray<Trouble>> change)
+    {
+        var before = troubles;
+        if (ImmutableInterlocked.Update(ref troubles, change) && before.IsEmpty != troubles.IsEmpty)
+        {
+            Changed?.Invoke(this);
+        }
+    }
 
     /// <summary>The destination at <paramref name="url"/>; the same object as long as configurations in a row name it alike.</summary>
     public static Destination Of(UpstreamScope scope, string url, ForwardingOptions options)

@@ -1,0 +1,19 @@
+using System.Text.Json;
+
+namespace Postern.Upstreams;
+
+/// <summary>Judges one destination by how its calls end; a breaker, passive health.</summary>
+internal interface IJudge
+{
+    /// <summary>
+    /// Asked once for each call that balancing would send there: false sends it elsewhere. Where few are let in (a breaker that is
+    /// half open), true takes a place, which the call's outcome gives back.
+    /// </summary>
+    bool Admits();
+
+    /// <summary>Writes one property into the destination's object at the admin port: <c>"ejections": { … }</c>.</summary>
+    void Write(Utf8JsonWriter json);
+
+    /// <summary>How an admitted call ended, whatever that is; called exactly once for each.</summary>
+    void Saw(in Outcome outcome);
+}
