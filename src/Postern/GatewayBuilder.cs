@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using Postern.Config;
 using Postern.Config.Yaml;
 using Postern.Edge.Authenticating.ApiKeys;
-using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Deadlines;
 using Postern.Upstreams.Forwarding;
 
@@ -58,7 +57,7 @@ public sealed class GatewayBuilder
         var upstream = new UpstreamConfig(name);
         upstream.Sections.Origin = Place.Of(file, line, $"upstreams.{name}");
         Config.Upstreams.Add(upstream);
-        return new UpstreamBuilder(upstream).Set<ForwardingOptions>(o => urls is [var only] ? o with { Url = only } : o with { Urls = urls });
+        return new UpstreamBuilder(upstream).Set<ForwardingOptions>(o => urls is [var only] ? o with { Url = only } : o with { Urls = [.. urls.Select(u => new DestinationOptions { Url = u })] });
     }
 
     /// <summary>Adds a gate, or adds to the one of that name.</summary>
@@ -91,9 +90,6 @@ public sealed class UpstreamBuilder
         upstream.Sections.Set(change);
         return this;
     }
-
-    /// <summary>How its destinations share the calls.</summary>
-    public UpstreamBuilder Balance(Balance rule) => Set<BalancingOptions>(o => o with { Balance = rule });
 
     /// <summary>How long it may take to begin its answer.</summary>
     public UpstreamBuilder Timeout(TimeSpan timeout) => Set<DeadlineOptions>(o => o with { Timeout = timeout });

@@ -75,7 +75,7 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         {
             if (shop.Urls.TryGetValue(upstream.Name, out var urls))
             {
-                upstream.Sections.Set<ForwardingOptions>(o => o with { Url = null, Urls = urls });
+                upstream.Sections.Set<ForwardingOptions>(o => o with { Url = null, Urls = [.. urls.Select(u => new DestinationOptions { Url = u })] });
             }
         }
     }

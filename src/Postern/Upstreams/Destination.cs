@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Postern.Pipeline;
 using Postern.Upstreams.Forwarding;
+using Postern.Wire;
 using Http1 = Postern.Upstreams.Forwarding.Http1;
 using Http2 = Postern.Upstreams.Forwarding.Http2;
 
@@ -25,32 +26,49 @@ internal sealed record Trouble(string By, string Why, DateTimeOffset Since);
 /// </summary>
 internal sealed class Destination : IDisposable
 {
+    /// <summary>Of <see cref="SlowSince"/>: never.</summary>
+    public const long NotSlow = long.MinValue;
+
     private readonly IWire wire;
     private readonly TimeProvider time;
     private ImmutableArray<Trouble> troubles = [];
+    private long slowSince = NotSlow;
 
-    public Destination(string url, DestinationSettings settings)
+    /// <param name="url">Where it is.</param>
+    /// <param name="settings">What it shares with its upstream's others.</param>
+    /// <param name="host">The <c>Host</c> it is asked for, <c>host:port</c>, where that isn't its address.</param>
+    public Destination(string url, DestinationSettings settings, string? host = null)
     {
         var uri = new Uri(url);
         time = settings.Time;
         Url = url;
         Name = $"{uri.Host}:{uri.Port}";
+        Seed = StableHash.Of(Name);
         wire = settings.Protocol == UpstreamProtocol.Http2
-            ? new Http2.Wire(uri, Name, settings)
-            : new Http1.Wire(new Http1.Dialer(uri.IdnHost, uri.Port, Name, settings));
+            ? new Http2.Wire(uri, host ?? Name, settings)
+            : new Http1.Wire(new Http1.Dialer(uri.IdnHost, uri.Port, Name, settings) { Asked = host });
     }
 
     /// <summary>As it was written, or found: <c>http://host:port</c>.</summary>
     public string Url { get; }
 
-    /// <summary><c>host:port</c>, as logs and metrics name it, and the <c>Host</c> it is asked for.</summary>
+    /// <summary><c>host:port</c>, as logs and metrics name it.</summary>
     public string Name { get; }
+
+    /// <summary>Differs between destinations and is the same on every instance of a fleet.</summary>
+    public ulong Seed { get; }
 
     /// <summary>Calls that balancing has sent here and that have not ended.</summary>
     public CallCount Calls { get; } = new();
 
     /// <summary>Why it gets no calls now; empty while it does.</summary>
     public ImmutableArray<Trouble> Troubles => troubles;
+
+    /// <summary>Whether it has been among an upstream's destinations before.</summary>
+    public bool IsKnown { get; set; }
+
+    /// <summary>When it began to be called slowly, by the clock of its set.</summary>
+    public long SlowSince { get => Volatile.Read(ref slowSince); set => Volatile.Write(ref slowSince, value); }
 
     /// <summary>Told after its troubles have changed; on the thread that changed them.</summary>
     public event Action<Destination>? Changed;

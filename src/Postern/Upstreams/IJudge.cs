@@ -11,6 +11,9 @@ internal interface IJudge
     /// </summary>
     bool Admits();
 
+    /// <summary>Seconds after which it may let calls in again, where it lets none in; null where it can't tell.</summary>
+    int? RetryAfter => null;
+
     /// <summary>Writes one property into the destination's object at the admin port: <c>"ejections": { … }</c>.</summary>
     void Write(Utf8JsonWriter json);
 

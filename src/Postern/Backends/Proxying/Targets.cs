@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Wire;
 
 namespace Postern.Backends.Proxying;
 
@@ -8,7 +9,7 @@ namespace Postern.Backends.Proxying;
 internal sealed record Target(UpstreamHandle Upstream, UrlTemplate Url, int Weight, string Text)
 {
     /// <summary>Differs between targets and is the same on every instance of a fleet.</summary>
-    public ulong Seed { get; } = StickyKey.Hash(Text);
+    public ulong Seed { get; } = StableHash.Of(Text);
 }
 
 /// <summary>
@@ -38,7 +39,7 @@ internal sealed class Targets
         {
             return targets[0];
         }
-        return sticky?.Of(context, exchange) is { Length: > 0 } key ? ByKey(StickyKey.Hash(key)) : ByTurn();
+        return sticky?.Of(context, exchange) is { Length: > 0 } key ? ByKey(StableHash.Of(key)) : ByTurn();
     }
 
     /// <summary>The targets that could serve this request, each with its chance: one, where it carries a key.</summary>
@@ -70,7 +71,7 @@ internal sealed class Targets
         var (best, bestScore) = (targets[0], double.PositiveInfinity);
         foreach (var target in targets)
         {
-            var point = ((StickyKey.Mix(key ^ target.Seed) >> 11) + 0.5) / (1UL << 53);
+            var point = ((StableHash.Mix(key ^ target.Seed) >> 11) + 0.5) / (1UL << 53);
             var score = -Math.Log(point) / target.Weight;
             if (score < bestScore)
             {
@@ -102,23 +103,4 @@ internal sealed class StickyKey
         "header" => context.Request.Headers[name],
         _ => context.Request.Cookies[name],
     };
-
-    /// <summary>FNV-1a, finished by <see cref="Mix"/>: the platform's own string hash differs in each process.</summary>
-    public static ulong Hash(string text)
-    {
-        var hash = 14695981039346656037UL;
-        foreach (var c in text)
-        {
-            hash = (hash ^ c) * 1099511628211UL;
-        }
-        return Mix(hash);
-    }
-
-    /// <summary>Spreads every bit over all others (the finaliser of MurmurHash3).</summary>
-    public static ulong Mix(ulong x)
-    {
-        x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdUL;
-        x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53UL;
-        return x ^ (x >> 33);
-    }
 }

@@ -4,21 +4,25 @@ using Postern.Upstreams.Forwarding;
 
 namespace Postern.Upstreams.Balancing;
 
-/// <summary>Picks the destination of each try. Stands right before forwarding, so that a call that is tried again picks again.</summary>
-internal sealed class BalancingHandler(DestinationSet set, Balance rule, HttpMessageHandler next) : DelegatingHandler(next)
+/// <summary>
+/// Picks the destination of each try. Stands right before forwarding, so that a call that is tried again picks again, and another
+/// where there is one.
+/// </summary>
+internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? affinity, HttpMessageHandler next) : DelegatingHandler(next)
 {
-    private uint turn = uint.MaxValue;
+    /// <summary>No call asks more judges than those of so many destinations.</summary>
+    private const int MostLooks = 64;
 
     /// <summary>The upstream's destinations and its <c>balance</c> compiled into its chain.</summary>
     public sealed class Feature : IUpstreamHandler
     {
         public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next)
         {
-            var forwarding = scope.Options<ForwardingOptions>();
-            var rule = scope.Options<BalancingOptions>().Balance ?? Balance.PowerOfTwo;
+            var (forwarding, options) = (scope.Options<ForwardingOptions>(), scope.Options<BalancingOptions>());
             Check(scope, forwarding);
-            scope.Note("balance", $"{Sections.KeyOf(rule.ToString())} of {string.Join(", ", forwarding.Destinations)}");
-            return new BalancingHandler(DestinationSet.Of(scope), rule, next);
+            CheckCookie(scope, options);
+            Explain(scope, forwarding, options);
+            return new BalancingHandler(DestinationSet.Of(scope), Rule.Of(options.Balance ?? new()), options.Affinity is { } a ? new Affinity(a) : null, next);
         }
 
         private static void Check(UpstreamScope scope, ForwardingOptions forwarding)
@@ -30,15 +34,51 @@ internal sealed class BalancingHandler(DestinationSet set, Balance rule, HttpMes
             }
             for (var i = 0; i < urls.Count; i++)
             {
-                var key = forwarding.Urls is null ? "url" : $"urls[{i}]";
-                if (Destination.Problem(urls[i]) is { } problem)
+                var url = urls[i].Url;
+                if (url.Length == 0 && forwarding.Urls is not null)
                 {
-                    scope.Check.Error(forwarding, key, problem);
+                    continue; // It was told when it was read.
                 }
-                else if (urls.Take(i).Contains(urls[i]))
+                var (where, key) = forwarding.Urls is null ? ((Options)forwarding, "url") : (urls[i], "url");
+                if (Destination.Problem(url) is { } problem)
                 {
-                    scope.Check.Error(forwarding, key, $"'{urls[i]}' is listed twice; remove one");
+                    scope.Check.Error(where, key, problem);
                 }
+                else if (urls.Take(i).Any(u => u.Url == url))
+                {
+                    scope.Check.Error(where, key, $"'{url}' is listed twice; remove one");
+                }
+            }
+        }
+
+        /// <summary>Two upstreams that set one cookie would unbind each other's clients all the time.</summary>
+        private static void CheckCookie(UpstreamScope scope, BalancingOptions options)
+        {
+            if (options.Affinity is not { Cookie.Length: > 0 } affinity)
+            {
+                return;
+            }
+            var other = scope.Config.Upstreams.TakeWhile(u => u != scope.Upstream)
+                .FirstOrDefault(u => u.Sections.Written<BalancingOptions>().Affinity?.Cookie == affinity.Cookie);
+            if (other is not null)
+            {
+                scope.Check.Error(affinity, "cookie", $"upstream '{other.Name}' sets this cookie already, got '{affinity.Cookie}'; give each its own");
+            }
+        }
+
+        private static void Explain(UpstreamScope scope, ForwardingOptions forwarding, BalancingOptions options)
+        {
+            var balance = options.Balance ?? new();
+            var rule = Sections.KeyOf(balance.Rule.ToString()) + (balance.Rule == Balance.Hash ? $" by {balance.By ?? "consumer"}, up to {balance.MaxLoad} of a share" : "");
+            var even = forwarding.Destinations.All(d => d.Weight == 1);
+            scope.Note("balance", $"{rule} of {string.Join(", ", forwarding.Destinations.Select(d => d.Url + (even ? "" : $" (weight {d.Weight})") + (d.Backup ? " (backup)" : "")))}");
+            if (options.Affinity is { } affinity)
+            {
+                scope.Note("balance", $"clients are bound by cookie {affinity.Cookie}");
+            }
+            if (options.SlowStart is { } slow)
+            {
+                scope.Note("balance", $"who is new or was in trouble begins slowly, over {Scalars.Format(slow)}");
             }
         }
     }
@@ -46,25 +86,29 @@ internal sealed class BalancingHandler(DestinationSet set, Balance rule, HttpMes
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var call = (UpstreamCall)request;
-        if (Pick(call) is not { } member)
-        {
-            throw new UpstreamException(Failure.UpstreamEmpty, $"{set.Upstream} has no destination that may be called");
-        }
+        var choice = set.Now;
+        var bound = affinity?.Find(call, choice);
+        var member = bound is not null && call.Tried?.Contains(bound.Destination) is not true && Admits(bound) ? bound : Pick(call, choice);
         var destination = member.Destination;
         call.Destination = destination;
         call.DestinationName = destination.Name;
         call.Counted = destination.Calls;
         destination.Calls.Enter();
-        return member.Judges.Length == 0 ? base.SendAsync(request, cancellationToken) : JudgeAsync(call, member.Judges, cancellationToken);
+        var binds = affinity is not null && member != bound && call.Exchange is not null;
+        return member.Judges.Length == 0 && !binds ? base.SendAsync(request, cancellationToken) : WatchAsync(call, member, binds, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> JudgeAsync(UpstreamCall call, IJudge[] judges, CancellationToken cancel)
+    private async Task<HttpResponseMessage> WatchAsync(UpstreamCall call, Member member, bool binds, CancellationToken cancel)
     {
         var outcome = default(Outcome);
         try
         {
             var reply = await base.SendAsync(call, cancel);
             outcome = Outcome.Of(reply);
+            if (binds)
+            {
+                affinity!.Bind(call, (UpstreamReply)reply, member);
+            }
             return reply;
         }
         catch (Exception e)
@@ -74,7 +118,7 @@ internal sealed class BalancingHandler(DestinationSet set, Balance rule, HttpMes
         }
         finally
         {
-            foreach (var judge in judges)
+            foreach (var judge in member.Judges)
             {
                 judge.Saw(outcome);
             }
@@ -82,47 +126,71 @@ internal sealed class BalancingHandler(DestinationSet set, Balance rule, HttpMes
     }
 
     /// <summary>A destination that is well, that its judges let in, and that this call hasn't tried if there is another.</summary>
-    private Member? Pick(UpstreamCall call)
+    private Member Pick(UpstreamCall call, Choice choice)
     {
-        var members = set.Now.Members;
-        return members.Length switch
+        var (members, looked, tried) = (choice.Members, default(Looked), call.Tried);
+        if (members.Length == 0)
         {
-            0 => null,
-            1 => members[0],
-            _ => rule switch
-            {
-                Balance.RoundRobin => members[Interlocked.Increment(ref turn) % (uint)members.Length],
-                Balance.Random => members[Random.Shared.Next(members.Length)],
-                Balance.LeastRequests => Least(members),
-                _ => LessOfTwo(members),
-            },
-        };
-    }
-
-    private static Member LessOfTwo(Member[] members)
-    {
-        var first = Random.Shared.Next(members.Length);
-        var second = Random.Shared.Next(members.Length - 1);
-        if (second >= first)
-        {
-            second++;
+            throw new UpstreamException(Failure.UpstreamEmpty, $"{set.Upstream} has no destination that may be called");
         }
-        return members[first].Destination.Calls.Value <= members[second].Destination.Calls.Value ? members[first] : members[second];
-    }
-
-    /// <summary>Begins somewhere else each time, so that equals share.</summary>
-    private Member Least(Member[] members)
-    {
-        var start = (int)(Interlocked.Increment(ref turn) % (uint)members.Length);
-        var least = members[start];
-        for (var i = 1; i < members.Length; i++)
+        for (var i = 0; i < members.Length && tried is not null; i++)
         {
-            var other = members[(start + i) % members.Length];
-            if (other.Destination.Calls.Value < least.Destination.Calls.Value)
+            if (tried.Contains(members[i].Destination))
             {
-                least = other;
+                looked.Add(i);
             }
         }
-        return least;
+        for (var looks = 0; looks < MostLooks && looked.Count < members.Length; looks++)
+        {
+            var index = rule.Pick(choice, call, looked);
+            if (Admits(members[index]))
+            {
+                return members[index];
+            }
+            looked.Add(index);
+        }
+        // No other is left: one that was tried before is better than none.
+        foreach (var member in members)
+        {
+            if (tried?.Contains(member.Destination) is true && Admits(member))
+            {
+                return member;
+            }
+        }
+        throw new UpstreamException(Failure.UpstreamOpen, $"no destination of {set.Upstream} takes calls at the moment") { RetryAfter = RetryAfter(members) };
+    }
+
+    private static bool Admits(Member member)
+    {
+        var judges = member.Judges;
+        for (var i = 0; i < judges.Length; i++)
+        {
+            if (!judges[i].Admits())
+            {
+                // Those before may have given it a place.
+                while (i > 0)
+                {
+                    judges[--i].Saw(new Outcome(OutcomeKind.NotAsked, 0));
+                }
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>When the first of them may take calls again.</summary>
+    private static int RetryAfter(Member[] members)
+    {
+        var soonest = int.MaxValue;
+        foreach (var member in members)
+        {
+            var latest = 0;
+            foreach (var judge in member.Judges)
+            {
+                latest = Math.Max(latest, judge.RetryAfter ?? 0);
+            }
+            soonest = Math.Min(soonest, latest);
+        }
+        return Math.Max(1, soonest);
     }
 }

@@ -3,7 +3,6 @@ using System.Text;
 using Postern.Pipeline;
 using Postern.Tests.Harness;
 using Postern.Upstreams;
-using Postern.Upstreams;
 using Postern.Upstreams.Forwarding;
 
 namespace Postern.Tests.Upstreams.Forwarding;

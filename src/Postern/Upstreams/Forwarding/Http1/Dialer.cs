@@ -11,8 +11,11 @@ internal sealed class Dialer(string host, int port, string name, DestinationSett
 
     public DestinationSettings Settings => settings;
 
-    /// <summary>The <c>Host</c> that the destination is asked for: without the port where it is the usual one (RFC 9110 §7.2).</summary>
-    public string Authority => port == 80 ? name[..name.LastIndexOf(':')] : name;
+    /// <summary>The host and port that the destination is asked for, where they aren't its own.</summary>
+    public string? Asked { get; init; }
+
+    /// <summary>The same as <c>Host</c>: without the port where it is the usual one (RFC 9110 §7.2).</summary>
+    public string Authority => (Asked ?? name) is var full && full.EndsWith(":80", StringComparison.Ordinal) ? full[..^3] : full;
 
     public async Task<Socket> ConnectAsync(CancellationToken cancel)
     {

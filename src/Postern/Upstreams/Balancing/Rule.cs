@@ -1,0 +1,104 @@
+using Postern.Pipeline;
+
+namespace Postern.Upstreams.Balancing;
+
+/// <summary>A way to pick one of those that may be called. It keeps its turn in a field, and needs no lock.</summary>
+internal abstract class Rule
+{
+    /// <summary>Turns that are taken before whoever comes next is taken: where many have been looked at, luck would take long.</summary>
+    private const int Tries = 4;
+
+    private uint turn = (uint)Random.Shared.Next();
+
+    /// <summary>The index of the member for this call that has not been looked at; -1 where all have.</summary>
+    public abstract int Pick(Choice choice, UpstreamCall call, in Looked looked);
+
+    /// <summary>The rule that the options ask for.</summary>
+    public static Rule Of(BalanceOptions options) => options.Rule switch
+    {
+        Balance.RoundRobin => new RoundRobin(),
+        Balance.Random => new AnyOne(),
+        Balance.LeastRequests => new LeastRequests(),
+        Balance.Hash => new Hash(new CallKey(options.By ?? "consumer"), options.MaxLoad.Share),
+        _ => new PowerOfTwo(),
+    };
+
+    /// <summary>The number of this call; each differs from the one before by one.</summary>
+    protected uint Turn() => Interlocked.Increment(ref turn);
+
+    /// <summary>Whose turn it is, of those not looked at.</summary>
+    protected int InTurn(Choice choice, in Looked looked)
+    {
+        for (var i = 0; i < Tries; i++)
+        {
+            var index = choice.InTurn(Turn());
+            if (!looked.Has(index))
+            {
+                return index;
+            }
+        }
+        return Next(choice, looked);
+    }
+
+    /// <summary>One by its weight, of those not looked at: of many calls each has its share, and yet none follows from the one before.</summary>
+    protected int ByPoint(Choice choice, in Looked looked)
+    {
+        for (var i = 0; i < Tries; i++)
+        {
+            var index = choice.At(Points.Of(Turn()));
+            if (!looked.Has(index))
+            {
+                return index;
+            }
+        }
+        return Next(choice, looked);
+    }
+
+    private static int Next(Choice choice, in Looked looked)
+    {
+        var count = choice.Members.Length;
+        var start = Random.Shared.Next(count);
+        for (var i = 0; i < count; i++)
+        {
+            var index = (start + i) % count;
+            if (!looked.Has(index))
+            {
+                return index;
+            }
+        }
+        return -1;
+    }
+}
+
+/// <summary>Which members a call has looked at in vain.</summary>
+internal struct Looked
+{
+    private ulong first;
+    private ulong[]? more;
+
+    /// <summary>How many.</summary>
+    public int Count { get; private set; }
+
+    public readonly bool Has(int index) =>
+        index < 64 ? (first >> index & 1) != 0 : more is not null && (index >> 6) <= more.Length && (more[(index >> 6) - 1] >> (index & 63) & 1) != 0;
+
+    public void Add(int index)
+    {
+        if (Has(index))
+        {
+            return;
+        }
+        Count++;
+        if (index < 64)
+        {
+            first |= 1UL << index;
+            return;
+        }
+        var part = (index >> 6) - 1;
+        if (more is null || part >= more.Length)
+        {
+            Array.Resize(ref more, part + 1);
+        }
+        more[part] |= 1UL << (index & 63);
+    }
+}
