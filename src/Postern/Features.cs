@@ -11,8 +11,10 @@ using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Upstreams.Balancing;
+using Postern.Upstreams.Breaking;
 using Postern.Upstreams.Deadlines;
 using Postern.Upstreams.Forwarding;
+using Postern.Upstreams.HealthChecking;
 using Postern.Upstreams.Observing;
 
 namespace Postern;
@@ -55,6 +57,8 @@ internal static class Features
     [
         new("observe", new ObservingHandler.Feature()),                            // measures what the route waited for
         new("deadline", new DeadlineHandler.Feature(), typeof(DeadlineOptions)),   // waiting for a connection counts too
+        new("breaker", new BreakerHandler.Feature(), typeof(BreakerSection)),      // inside the deadline: what took too long is a failure
+        new("health", new HealthCheck.Feature(), typeof(HealthSection)),           // no step of a call: says whom balancing may pick
         new("balance", new BalancingHandler.Feature(), typeof(BalancingOptions)),  // right before forwarding: each try picks anew
         new("forward", new ForwardingHandler.Feature(), typeof(ForwardingOptions)),
     ];

@@ -75,6 +75,9 @@ public sealed class UpstreamCall : HttpRequestMessage
         }
     }
 
+    /// <summary>What let this try in where it counts who is in: its judge's own business.</summary>
+    internal object? AdmittedBy { get; set; }
+
     /// <summary>Which try this is, from 1; set by retrying.</summary>
     internal int Attempt { get; set; } = 1;
 

@@ -39,7 +39,15 @@ public abstract class UpstreamReply : HttpResponseMessage
     public abstract ValueTask<ReadOnlyMemory<byte>> ReadAsync();
 
     /// <summary>Why the body broke off, for those who judge the upstream by it; null where it didn't, or this side ended it.</summary>
-    internal Exception? Broken { get; private protected set; }
+    internal Exception? Broken { get; private set; }
+
+    /// <summary>Notes that the body broke off, by the upstream's doing.</summary>
+    private protected UpstreamException Break(string message, Exception? inner = null)
+    {
+        var broken = new UpstreamException(Failure.UpstreamBroken, message, inner);
+        Broken = broken;
+        return broken;
+    }
 
     /// <summary>Has something told of the call's end, after all that was held later.</summary>
     internal void Hold(IEnding ending) => endings[held++] = ending;

@@ -30,7 +30,8 @@ internal sealed class Destination : IDisposable
     public const long NotSlow = long.MinValue;
 
     private readonly IWire wire;
-    private readonly TimeProvider time;
+    private readonly DestinationSettings settings;
+    private readonly string? host;
     private ImmutableArray<Trouble> troubles = [];
     private long slowSince = NotSlow;
 
@@ -40,7 +41,7 @@ internal sealed class Destination : IDisposable
     public Destination(string url, DestinationSettings settings, string? host = null)
     {
         var uri = new Uri(url);
-        time = settings.Time;
+        (this.settings, this.host) = (settings, host);
         Url = url;
         Name = $"{uri.Host}:{uri.Port}";
         Seed = StableHash.Of(Name);
@@ -76,7 +77,7 @@ internal sealed class Destination : IDisposable
     /// <summary>It gets no calls from now on, until whoever says so takes it back. Saying it again changes nothing but the reason.</summary>
     public void Accuse(string by, string why)
     {
-        var now = time.GetUtcNow();
+        var now = settings.Time.GetUtcNow();
         Change(all => all.RemoveAll(t => t.By == by).Add(new Trouble(by, why, all.FirstOrDefault(t => t.By == by)?.Since ?? now)));
     }
 
@@ -99,6 +100,9 @@ internal sealed class Destination : IDisposable
         var key = $"{scope.Upstream.Name} {url} {settings.Protocol} {settings.ConnectTimeout} {settings.MaxConnections}";
         return scope.State.Keep("destination", key, () => new Destination(url, settings));
     }
+
+    /// <summary>The same address with a connection of its own, for whoever must not wait for one that calls share.</summary>
+    public Destination Apart(TimeSpan connectTimeout) => new(Url, settings with { ConnectTimeout = connectTimeout, MaxConnections = 1 }, host);
 
     /// <summary>What is wrong with a destination's URL, or null.</summary>
     public static string? Problem(string url)

@@ -30,9 +30,9 @@ internal sealed partial class DestinationSet : ILive
     /// <summary>One entry of the configuration.</summary>
     private sealed record Listed(Destination Destination, int Weight, bool IsBackup);
 
-    private DestinationSet(string upstream, ImmutableArray<Listed> listed, Judging judging, Func<Destination, string?> tag, TimeSpan slowStart)
+    private DestinationSet(string upstream, string key, ImmutableArray<Listed> listed, Judging judging, Func<Destination, string?> tag, TimeSpan slowStart)
     {
-        (Upstream, this.listed, this.judging, this.tag) = (upstream, listed, judging, tag);
+        (Upstream, Key, this.listed, this.judging, this.tag) = (upstream, key, listed, judging, tag);
         this.slowStart = new SlowStart(slowStart, Choose);
         members = Gather();
         choice = Select();
@@ -40,6 +40,9 @@ internal sealed partial class DestinationSet : ILive
 
     /// <summary>The upstream's name.</summary>
     public string Upstream { get; }
+
+    /// <summary>All that it is made of: what is kept for this set has this in its key.</summary>
+    public string Key { get; }
 
     /// <summary>All there are.</summary>
     public ImmutableArray<Member> Members => members;
@@ -60,7 +63,7 @@ internal sealed partial class DestinationSet : ILive
         var key = $"{scope.Upstream.Name} {string.Join(' ', listed.Select(l => $"{l.Destination.Url} {l.Weight} {l.IsBackup}"))} {DestinationSettings.From(forwarding)} "
             + $"{slowStart} {(balancing.Affinity is { } affinity ? ConfigText.Fingerprint(affinity) : "")} {judging.Key}";
         return scope.State.Keep("destinations", key, () =>
-            new DestinationSet(scope.Upstream.Name, listed, judging, Affinity.Tags(scope.Upstream.Name, balancing.Affinity), slowStart));
+            new DestinationSet(scope.Upstream.Name, key, listed, judging, Affinity.Tags(scope.Upstream.Name, balancing.Affinity), slowStart));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Postern.Pipeline;
 
 namespace Postern.Upstreams;
 
@@ -9,7 +10,7 @@ internal interface IJudge
     /// Asked once for each call that balancing would send there: false sends it elsewhere. Where few are let in (a breaker that is
     /// half open), true takes a place, which the call's outcome gives back.
     /// </summary>
-    bool Admits();
+    bool Admits(UpstreamCall call);
 
     /// <summary>Seconds after which it may let calls in again, where it lets none in; null where it can't tell.</summary>
     int? RetryAfter => null;
@@ -18,5 +19,8 @@ internal interface IJudge
     void Write(Utf8JsonWriter json);
 
     /// <summary>How an admitted call ended, whatever that is; called exactly once for each.</summary>
-    void Saw(in Outcome outcome);
+    void Saw(UpstreamCall call, in Outcome outcome);
+
+    /// <summary>The body of an answer broke off whose head it saw: what looked like a success was none.</summary>
+    void Broke();
 }

@@ -88,7 +88,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         var call = (UpstreamCall)request;
         var choice = set.Now;
         var bound = affinity?.Find(call, choice);
-        var member = bound is not null && call.Tried?.Contains(bound.Destination) is not true && Admits(bound) ? bound : Pick(call, choice);
+        var member = bound is not null && call.Tried?.Contains(bound.Destination) is not true && Admits(bound, call) ? bound : Pick(call, choice);
         var destination = member.Destination;
         call.Destination = destination;
         call.DestinationName = destination.Name;
@@ -103,11 +103,15 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         var outcome = default(Outcome);
         try
         {
-            var reply = await base.SendAsync(call, cancel);
+            var reply = (UpstreamReply)await base.SendAsync(call, cancel);
             outcome = Outcome.Of(reply);
+            if (member.Judges.Length > 0)
+            {
+                reply.Hold(member);
+            }
             if (binds)
             {
-                affinity!.Bind(call, (UpstreamReply)reply, member);
+                affinity!.Bind(call, reply, member);
             }
             return reply;
         }
@@ -120,7 +124,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         {
             foreach (var judge in member.Judges)
             {
-                judge.Saw(outcome);
+                judge.Saw(call, outcome);
             }
         }
     }
@@ -143,7 +147,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         for (var looks = 0; looks < MostLooks && looked.Count < members.Length; looks++)
         {
             var index = rule.Pick(choice, call, looked);
-            if (Admits(members[index]))
+            if (Admits(members[index], call))
             {
                 return members[index];
             }
@@ -152,7 +156,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         // No other is left: one that was tried before is better than none.
         foreach (var member in members)
         {
-            if (tried?.Contains(member.Destination) is true && Admits(member))
+            if (tried?.Contains(member.Destination) is true && Admits(member, call))
             {
                 return member;
             }
@@ -160,17 +164,17 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         throw new UpstreamException(Failure.UpstreamOpen, $"no destination of {set.Upstream} takes calls at the moment") { RetryAfter = RetryAfter(members) };
     }
 
-    private static bool Admits(Member member)
+    private static bool Admits(Member member, UpstreamCall call)
     {
         var judges = member.Judges;
         for (var i = 0; i < judges.Length; i++)
         {
-            if (!judges[i].Admits())
+            if (!judges[i].Admits(call))
             {
                 // Those before may have given it a place.
                 while (i > 0)
                 {
-                    judges[--i].Saw(new Outcome(OutcomeKind.NotAsked, 0));
+                    judges[--i].Saw(call, new Outcome(OutcomeKind.NotAsked, 0));
                 }
                 return false;
             }

@@ -246,7 +246,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
                 }
                 catch (UpstreamException e)
                 {
-                    throw new UpstreamException(Failure.UpstreamBroken, e.Message, e);
+                    throw Break(e.Message, e);
                 }
             case Framing.UntilClose when !ended:
                 return connection.Take(connection.Unread.Length);
@@ -273,7 +273,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
                     ended = true;
                     return default;
                 }
-                throw new UpstreamException(Failure.UpstreamBroken, "the upstream ended the connection within its answer's body");
+                throw Break("the upstream ended the connection within its answer's body");
             }
             var piece = Take();
             if (ended || piece.Length > 0)

@@ -57,7 +57,8 @@ internal sealed class Reply : UpstreamReply
         }
         catch (Exception e)
         {
-            throw Wire.Explain(e, content, cancel, Failure.UpstreamBroken);
+            var meant = Wire.Explain(e, content, cancel, Failure.UpstreamBroken);
+            throw meant is UpstreamException { Failure: Failure.UpstreamBroken } ? Break(meant.Message, e) : meant;
         }
         finally
         {
@@ -66,7 +67,7 @@ internal sealed class Reply : UpstreamReply
         received += count;
         if (Length is { } length && (received > length || (count == 0 && received < length)))
         {
-            throw new UpstreamException(Failure.UpstreamBroken, "the upstream's body does not have the length it claims");
+            throw Break("the upstream's body does not have the length it claims");
         }
         if (count > 0)
         {
@@ -80,7 +81,7 @@ internal sealed class Reply : UpstreamReply
         }
         catch (UpstreamException e)
         {
-            throw new UpstreamException(Failure.UpstreamBroken, e.Message, e);
+            throw Break(e.Message, e);
         }
         Trailers = trailers.Count > 0 ? trailers : null;
         return default;

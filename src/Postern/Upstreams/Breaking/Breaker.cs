@@ -1,0 +1,185 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+
+namespace Postern.Upstreams.Breaking;
+
+/// <summary>
+/// One breaker: of an upstream, or of one destination of it. Closed, it counts; too many failures open it, and nothing goes
+/// through; after a while it is half open and lets a few probes through, which close it or open it again, for longer. While it is
+/// closed a call takes no lock. Phases are exchanged as a whole, so that exactly one of many calls makes each change.
+/// </summary>
+internal sealed partial class Breaker : IJudge
+{
+    private readonly Breakers room;
+    private readonly string? destination;
+    private readonly BreakerPlan plan;
+    private readonly Counter opened, refused;
+    private Phase phase;
+
+    public Breaker(Breakers room, string? destination)
+    {
+        (this.room, this.destination, plan) = (room, destination, room.Plan);
+        phase = new Closed(this, plan.Rule, default, 0, 0);
+        (string, string)[] labels = destination is null ? [("upstream", room.Upstream)] : [("upstream", room.Upstream), ("destination", destination)];
+        opened = room.Metrics.Counter("postern_upstream_breaker_opened_total", "How often a breaker has opened, and opened again after a probe.", labels);
+        refused = room.Metrics.Counter("postern_upstream_breaker_refused_total", "Calls that a breaker didn't let through.", labels);
+        room.Metrics.Gauge("postern_upstream_breaker_state", "What a breaker is: 0 closed, 1 half open, 2 open; NaN where there is none any more.",
+            () => room.IsDone ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
+    }
+
+    /// <summary>Whether everything goes through.</summary>
+    public bool IsClosed => Volatile.Read(ref phase) is Closed;
+
+    /// <summary>Seconds until it may be worth to try again; null while it is closed.</summary>
+    public int? RetryAfter => Volatile.Read(ref phase) switch
+    {
+        Closed => null,
+        Open open => (int)Math.Clamp(Math.Ceiling(TimeSpan.FromTicks(open.Until - room.Now).TotalSeconds), 1, int.MaxValue),
+        _ => 1,
+    };
+
+    /// <summary>The phase that lets the call in, which must be told how it ended; null where it isn't let in.</summary>
+    public Phase? Enter() => Volatile.Read(ref phase) is Closed closed ? closed : Knock();
+
+    /// <summary>How a call ended that was let in.</summary>
+    public void Left(Phase entered, in Outcome outcome)
+    {
+        var failed = plan.Rule.Judge(outcome);
+        if (entered is HalfOpen trial)
+        {
+            var succeeded = trial.Return(failed);
+            if (failed == true)
+            {
+                OpenFrom(trial, trial.Openings + 1, "a probe failed");
+            }
+            else if (failed == false && succeeded >= plan.Probes)
+            {
+                CloseFrom(trial);
+            }
+        }
+        else if (failed is { } bad && entered == Volatile.Read(ref phase) && ((Closed)entered).Count.Add(room.Now, bad) is { } why)
+        {
+            OpenFrom((Closed)entered, why);
+        }
+    }
+
+    /// <summary>The body of an answer broke off that was counted as a success.</summary>
+    public void Revoke(Closed entered)
+    {
+        if (entered == Volatile.Read(ref phase) && plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && entered.Count.Revoke(room.Now) is { } why)
+        {
+            OpenFrom(entered, why);
+        }
+    }
+
+    bool IJudge.Admits(UpstreamCall call) => (call.AdmittedBy = Enter()) is not null;
+
+    void IJudge.Saw(UpstreamCall call, in Outcome outcome)
+    {
+        if (call.AdmittedBy is Phase entered)
+        {
+            call.AdmittedBy = null;
+            Left(entered, outcome);
+        }
+    }
+
+    void IJudge.Broke() => Revoke();
+
+    /// <summary>Writes what it is, as one property.</summary>
+    public void Write(Utf8JsonWriter json)
+    {
+        var now = Volatile.Read(ref phase);
+        json.WriteStartObject("breaker"u8);
+        json.WriteString("state"u8, now switch { Closed => "closed", HalfOpen => "half-open", _ => "open" });
+        if (now.Since != default)
+        {
+            json.WriteString("since"u8, now.Since);
+        }
+        if (now switch { Open open => open.Why, HalfOpen trial => trial.Why, _ => null } is { } why)
+        {
+            json.WriteString("why"u8, why);
+            json.WriteNumber("retryAfterSeconds"u8, RetryAfter ?? 0);
+        }
+        json.WriteEndObject();
+    }
+
+    private void Revoke()
+    {
+        if (Volatile.Read(ref phase) is Closed closed)
+        {
+            Revoke(closed);
+        }
+    }
+
+    private Phase? Knock()
+    {
+        while (true)
+        {
+            switch (Volatile.Read(ref phase))
+            {
+                case Closed closed:
+                    return closed;
+                case Open open when room.Now >= open.Until:
+                    if (Move(open, new HalfOpen(open.Since, open.Openings, open.Why)))
+                    {
+                        LogHalfOpen(room.Logger, room.Upstream, Whose);
+                    }
+                    break;
+                case HalfOpen trial when trial.TryTake(room.Now, plan.Probes, plan.Patience):
+                    return trial;
+                default:
+                    refused.Add();
+                    return null;
+            }
+        }
+    }
+
+    /// <summary>One that opens again soon after it has closed goes on growing.</summary>
+    private void OpenFrom(Closed closed, string why) =>
+        OpenFrom(closed, room.Now - closed.Began < plan.Rule.Window.Ticks ? closed.Openings + 1 : 1, why);
+
+    private void OpenFrom(Phase from, int openings, string why)
+    {
+        var time = plan.Open(openings);
+        if (!Move(from, new Open(from is HalfOpen trial ? trial.Since : room.Date, room.Now + time.Ticks, openings, from is HalfOpen { Why: var first } ? first : why)))
+        {
+            return;
+        }
+        opened.Add();
+        if (from is Closed)
+        {
+            LogOpened(room.Logger, room.Upstream, Whose, Scalars.Format(time), why);
+        }
+        else
+        {
+            LogOpenedAgain(room.Logger, room.Upstream, Whose, Scalars.Format(time), why);
+        }
+    }
+
+    private void CloseFrom(HalfOpen trial)
+    {
+        if (Move(trial, new Closed(this, plan.Rule, room.Date, room.Now, trial.Openings)))
+        {
+            LogClosed(room.Logger, room.Upstream, Whose);
+        }
+    }
+
+    private bool Move(Phase from, Phase to) => Interlocked.CompareExchange(ref phase, to, from) == from;
+
+    private string Whose => destination is null ? "" : $", destination {destination}";
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Upstream {Upstream}{Destination}: breaker open for {Time}, {Why}")]
+    private static partial void LogOpened(ILogger logger, string upstream, string destination, string time, string why);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Upstream {Upstream}{Destination}: breaker open for {Time} more, {Why}")]
+    private static partial void LogOpenedAgain(ILogger logger, string upstream, string destination, string time, string why);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Upstream {Upstream}{Destination}: breaker half open")]
+    private static partial void LogHalfOpen(ILogger logger, string upstream, string destination);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Upstream {Upstream}{Destination}: breaker closed")]
+    private static partial void LogClosed(ILogger logger, string upstream, string destination);
+}

@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+using Postern.Upstreams.Deadlines;
+
+namespace Postern.Upstreams.Breaking;
+
+/// <summary>The breakers of one upstream: its own, and one for each destination that was asked for. They outlive reloads that don't change their options.</summary>
+internal sealed class Breakers : ILive, IStatus
+{
+    private readonly ConditionalWeakTable<Destination, Breaker> each = [];
+    private TimeProvider time = TimeProvider.System;
+
+    private Breakers(string upstream, BreakerPlan plan, MetricRegistry metrics)
+    {
+        (Upstream, Plan, Metrics) = (upstream, plan, metrics);
+        Whole = new Breaker(this, null);
+    }
+
+    public string Upstream { get; }
+
+    public BreakerPlan Plan { get; }
+
+    public MetricRegistry Metrics { get; }
+
+    public ILogger Logger { get; private set; } = NullLogger.Instance;
+
+    /// <summary>The upstream's own.</summary>
+    public Breaker Whole { get; }
+
+    /// <summary>Whether no configuration has them any more.</summary>
+    public bool IsDone { get; private set; }
+
+    /// <summary>Now, in ticks of <see cref="TimeSpan"/> since some time.</summary>
+    public long Now => time.GetElapsedTime(0, time.GetTimestamp()).Ticks;
+
+    /// <summary>Now, for people.</summary>
+    public DateTimeOffset Date => time.GetUtcNow();
+
+    /// <inheritdoc/>
+    public string? NotReady => null;
+
+    /// <summary>Those of an upstream; null where it has no <c>breaker</c>.</summary>
+    public static Breakers? Of(UpstreamScope scope)
+    {
+        if (scope.Options<BreakerSection>().Breaker is not { } options)
+        {
+            return null;
+        }
+        var plan = BreakerPlan.Of(options, scope.Options<DeadlineOptions>().Timeout ?? TimeSpan.FromSeconds(30));
+        var metrics = MetricRegistry.Of(scope.State);
+        return scope.State.Keep("breakers", $"{scope.Upstream.Name} {plan} {Scalars.Format(plan.Patience)}", () => new Breakers(scope.Upstream.Name, plan, metrics));
+    }
+
+    /// <summary>A destination's own.</summary>
+    public Breaker Of(Destination destination) => each.GetValue(destination, d => new Breaker(this, d.Name));
+
+    /// <summary>Whether a destination's own breaker holds its failures back, so that they are none of the upstream's.</summary>
+    public bool Blames(object? destination) => destination is Destination known && each.TryGetValue(known, out var own) && !own.IsClosed;
+
+    /// <inheritdoc/>
+    public void Start(TimeProvider time, ILogger logger) => (this.time, Logger) = (time, logger);
+
+    /// <inheritdoc/>
+    public void Write(Utf8JsonWriter json) => Whole.Write(json);
+
+    /// <inheritdoc/>
+    public void Dispose() => IsDone = true;
+}

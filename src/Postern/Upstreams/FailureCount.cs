@@ -1,0 +1,47 @@
+using System.Globalization;
+
+namespace Postern.Upstreams;
+
+/// <summary>How calls have ended lately, held against a rule. A success costs one atomic addition.</summary>
+internal sealed class FailureCount(FailureRule rule)
+{
+    private readonly RollingWindow? window = rule.Rate is null ? null : new RollingWindow(rule.Window);
+    private int inARow;
+
+    /// <summary>Counts a call. What is too much by now, in words; null while nothing is.</summary>
+    public string? Add(long now, bool failed)
+    {
+        window?.Add(now, 1, failed ? 1 : 0);
+        if (failed)
+        {
+            return TooMany(now, Interlocked.Increment(ref inARow));
+        }
+        if (Volatile.Read(ref inARow) != 0)
+        {
+            Volatile.Write(ref inARow, 0);
+        }
+        return null;
+    }
+
+    /// <summary>The body of an answer that was counted as a success broke off: a failure after all.</summary>
+    public string? Revoke(long now)
+    {
+        window?.Add(now, 0, 1);
+        return TooMany(now, Interlocked.Increment(ref inARow));
+    }
+
+    private string? TooMany(long now, int failures)
+    {
+        if (failures >= rule.InARow)
+        {
+            return $"{failures} failures in a row";
+        }
+        if (window is null)
+        {
+            return null;
+        }
+        var (calls, failed) = window.Sum(now);
+        return calls >= rule.MinimumCalls && failed >= rule.Rate * calls
+            ? string.Create(CultureInfo.InvariantCulture, $"{Math.Min(failed, calls)} of {calls} calls failed within {rule.Window.TotalSeconds:0.###} s") : null;
+    }
+}
