@@ -12,10 +12,12 @@ using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Breaking;
+using Postern.Upstreams.Bulkheads;
 using Postern.Upstreams.Deadlines;
 using Postern.Upstreams.Forwarding;
 using Postern.Upstreams.HealthChecking;
 using Postern.Upstreams.Observing;
+using Postern.Upstreams.Retrying;
 
 namespace Postern;
 
@@ -56,8 +58,11 @@ internal static class Features
     public static readonly UpstreamFeature[] Upstream =
     [
         new("observe", new ObservingHandler.Feature()),                            // measures what the route waited for
-        new("deadline", new DeadlineHandler.Feature(), typeof(DeadlineOptions)),   // waiting for a connection counts too
+        new("deadline", new DeadlineHandler.Feature(), typeof(DeadlineOptions)),   // all that waits or tries again counts
         new("breaker", new BreakerHandler.Feature(), typeof(BreakerSection)),      // inside the deadline: what took too long is a failure
+        new("maxConcurrent", new BulkheadHandler.Feature(), typeof(BulkheadSection)), // one place for a call, however often it is tried
+        new("retry", new RetryHandler.Feature(), typeof(RetrySection)),            // all around it see one call; each of its tries picks anew
+        new("tell", new TellingHandler.Feature()),                                 // behind all that waits: what is left now
         new("health", new HealthCheck.Feature(), typeof(HealthSection)),           // no step of a call: says whom balancing may pick
         new("balance", new BalancingHandler.Feature(), typeof(BalancingOptions)),  // right before forwarding: each try picks anew
         new("forward", new ForwardingHandler.Feature(), typeof(ForwardingOptions)),

@@ -91,6 +91,19 @@ public sealed class UpstreamBuilder
         return this;
     }
 
+    /// <summary>Says that a key is <c>off</c>, or takes that back.</summary>
+    internal void Switch(string key, bool off)
+    {
+        if (off)
+        {
+            upstream.Sections.Off.Add(key);
+        }
+        else
+        {
+            upstream.Sections.Off.Remove(key);
+        }
+    }
+
     /// <summary>How long it may take to begin its answer.</summary>
     public UpstreamBuilder Timeout(TimeSpan timeout) => Set<DeadlineOptions>(o => o with { Timeout = timeout });
 

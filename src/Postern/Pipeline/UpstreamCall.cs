@@ -13,6 +13,12 @@ namespace Postern.Pipeline;
 /// </summary>
 public sealed class UpstreamCall : HttpRequestMessage
 {
+    // Less than 0 for null, which as a field of its own would make each call larger.
+    private long bodyLength = -1, timeout = -1;
+
+    /// <summary>Tells an upstream which try it gets, from the second on; said by a proxy in front, that the request is one already.</summary>
+    internal const string AttemptField = "X-Postern-Attempt";
+
     /// <summary>Path and query exactly as they are sent: <c>/a%2Fb?x=1</c>.</summary>
     public string Target { get; set; } = "/";
 
@@ -29,7 +35,7 @@ public sealed class UpstreamCall : HttpRequestMessage
     public PipeReader? Body { get; set; }
 
     /// <summary>The body's length; null with a body means chunked.</summary>
-    public long? BodyLength { get; set; }
+    public long? BodyLength { get => bodyLength < 0 ? null : bodyLength; set => bodyLength = value ?? -1; }
 
     /// <summary>The body's trailers, asked for once it has been read to its end; null for none.</summary>
     public Func<IHeaderDictionary?>? BodyTrailers { get; set; }
@@ -44,13 +50,13 @@ public sealed class UpstreamCall : HttpRequestMessage
     public string? Upgrade { get; set; }
 
     /// <summary>How long the upstream may take to answer; null for the upstream's own <c>timeout</c>.</summary>
-    public TimeSpan? Timeout { get; set; }
+    public TimeSpan? Timeout { get => timeout < 0 ? null : new TimeSpan(timeout); set => timeout = value?.Ticks ?? -1; }
 
-    /// <summary>Who answers, <c>host:port</c>; set by balancing, read by the log.</summary>
-    public string? DestinationName { get; set; }
+    /// <summary>Who answers, <c>host:port</c>; null until balancing has chosen.</summary>
+    public string? DestinationName => Destination?.Name;
 
     /// <summary>The destination that balancing chose; forwarding's own business.</summary>
-    internal object? Destination { get; set; }
+    internal IDestination? Destination { get; set; }
 
     /// <summary>Where this try is counted while it lasts, until <see cref="Settle"/>.</summary>
     internal CallCount? Counted { get; set; }
@@ -78,8 +84,34 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <summary>What let this try in where it counts who is in: its judge's own business.</summary>
     internal object? AdmittedBy { get; set; }
 
+    /// <summary>A place in the upstream's bulkhead, which the call gives back when it has ended; see <see cref="End"/>.</summary>
+    internal Admission? Place { get; set; }
+
+    /// <summary>The call has failed, or has an answer that holds its place for as long as it lasts. The deadline says so, which waits for every call anyhow.</summary>
+    internal void End(UpstreamReply? reply)
+    {
+        if (Place is { } place)
+        {
+            Place = null;
+            if (reply is null)
+            {
+                place.Return("");
+            }
+            else
+            {
+                reply.Hold(place);
+            }
+        }
+    }
+
     /// <summary>Which try this is, from 1; set by retrying.</summary>
     internal int Attempt { get; set; } = 1;
+
+    /// <summary>Whether the request is itself another try of one in front: it is never tried again here.</summary>
+    internal bool IsRetry { get; set; }
+
+    /// <summary>Whether what a request says of itself in <see cref="AttemptField"/> makes it another try.</summary>
+    internal static bool IsLaterTry(string? attempt) => int.TryParse(attempt, System.Globalization.NumberStyles.None, null, out var number) && number > 1;
 
     /// <summary>Destinations that this call has tried in vain, which balancing avoids where there are others; null for none.</summary>
     internal List<object>? Tried { get; set; }
@@ -87,8 +119,52 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <summary>The call's time is over: what is cancelled then was not the client's wish.</summary>
     internal bool TimeIsOver { get; set; }
 
-    /// <summary>Set to <see cref="Environment.TickCount64"/> whenever a piece of the body went out: a slow upload is no slow upstream.</summary>
-    internal long LastProgress { get; set; }
+    /// <summary>The time of this try is over, not the call's.</summary>
+    internal bool TryIsOver { get; set; }
+
+    /// <summary>How long the answer's head may take, in milliseconds: of the whole call, or of this try where that is less; 0 for no bound.</summary>
+    internal int Allowed { get; set; }
+
+    /// <summary>When the answer's head must be there, as <see cref="Environment.TickCount64"/> counts; <see cref="long.MaxValue"/> for no bound.</summary>
+    internal long Due { get; set; } = long.MaxValue;
+
+    /// <summary>Milliseconds until then; a body that moves gives more, as it does to the deadline itself.</summary>
+    internal long TimeLeft => Due == long.MaxValue ? long.MaxValue : Math.Max(0, Math.Max(Due, LastProgress + Allowed) - Environment.TickCount64);
+
+    /// <summary>When bytes of a body moved last, as <see cref="Environment.TickCount64"/> counts; 0 for never.</summary>
+    internal long LastProgress { get; private set; }
+
+    /// <summary>What goes out was kept from the try before: that it moves says nothing of the client's upload.</summary>
+    internal bool Replays { get; set; }
+
+    /// <summary>Whether bytes of the answer's body are waited for; while they aren't, it is the client that is slow.</summary>
+    internal bool Waits { get; private set; }
+
+    /// <summary>A piece of the body went out: a slow upload is no slow upstream.</summary>
+    internal void Sent()
+    {
+        if (!Replays)
+        {
+            LastProgress = Environment.TickCount64;
+        }
+    }
+
+    /// <summary>From here on nothing but the upstream's next bytes is waited for.</summary>
+    internal void Wait()
+    {
+        LastProgress = Environment.TickCount64;
+        Waits = true;
+    }
+
+    /// <summary>They came, or won't.</summary>
+    internal void Received()
+    {
+        Waits = false;
+        LastProgress = Environment.TickCount64;
+    }
+
+    /// <summary>Why reading the answer's body failed although nothing is wrong with the connection: this side has cut it. Null if it hasn't.</summary>
+    internal UpstreamException? Cut => TimeIsOver ? new(Failure.UpstreamTimeout, "the upstream sent nothing more of its answer within idleTimeout") : null;
 
     /// <summary>The request this call serves; null for a call from code.</summary>
     public Exchange? Exchange { get; init; }

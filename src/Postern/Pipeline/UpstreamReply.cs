@@ -10,10 +10,11 @@ namespace Postern.Pipeline;
 /// </summary>
 public abstract class UpstreamReply : HttpResponseMessage
 {
-    /// <summary>One for each handler that has something to end; more is a mistake in the chain.</summary>
-    private const int MostEndings = 8;
+    /// <summary>As many as are usual; a chain with more pays for a list.</summary>
+    private const int UsualEndings = 4;
 
     private Endings endings;
+    private Stack<IEnding>? more;
     private int held;
 
     /// <summary>End-to-end fields: hop-by-hop ones and those that the upstream's <c>Connection</c> names are gone, every value is
@@ -42,15 +43,27 @@ public abstract class UpstreamReply : HttpResponseMessage
     internal Exception? Broken { get; private set; }
 
     /// <summary>Notes that the body broke off, by the upstream's doing.</summary>
-    private protected UpstreamException Break(string message, Exception? inner = null)
+    private protected UpstreamException Break(string message, Exception? inner = null) => Break(new UpstreamException(Failure.UpstreamBroken, message, inner));
+
+    /// <summary>Notes that the body broke off, and why.</summary>
+    private protected UpstreamException Break(UpstreamException broken)
     {
-        var broken = new UpstreamException(Failure.UpstreamBroken, message, inner);
         Broken = broken;
         return broken;
     }
 
     /// <summary>Has something told of the call's end, after all that was held later.</summary>
-    internal void Hold(IEnding ending) => endings[held++] = ending;
+    internal void Hold(IEnding ending)
+    {
+        if (held < UsualEndings)
+        {
+            endings[held++] = ending;
+        }
+        else
+        {
+            (more ??= new(UsualEndings)).Push(ending);
+        }
+    }
 
     /// <summary>
     /// Ends the exchange: gives the connection back, or up where the answer was not read to its end, and waits until the
@@ -88,6 +101,10 @@ public abstract class UpstreamReply : HttpResponseMessage
 
     private void Release()
     {
+        while (more is not null && more.TryPop(out var last))
+        {
+            last.Ended(this);
+        }
         while (held > 0)
         {
             endings[--held].Ended(this);
@@ -97,7 +114,7 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// <summary>After a 101: the raw connection, both ways, until the reply is finished. Completing its output ends what is sent. Only once.</summary>
     public virtual IDuplexPipe TakeConnection() => throw new InvalidOperationException("The upstream did not switch protocols.");
 
-    [InlineArray(MostEndings)]
+    [InlineArray(UsualEndings)]
     private struct Endings
     {
         private IEnding first;

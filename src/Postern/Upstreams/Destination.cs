@@ -24,7 +24,7 @@ internal sealed record Trouble(string By, string Why, DateTimeOffset Since);
 /// One address of an upstream, with its open connections and what is wrong with it. It outlives reloads. Once retired it still
 /// serves calls that are under way; their connections are closed afterwards instead of kept.
 /// </summary>
-internal sealed class Destination : IDisposable
+internal sealed class Destination : IDestination, IDisposable
 {
     /// <summary>Of <see cref="SlowSince"/>: never.</summary>
     public const long NotSlow = long.MinValue;

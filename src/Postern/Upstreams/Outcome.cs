@@ -21,7 +21,7 @@ internal readonly record struct Outcome(OutcomeKind Kind, int Status)
             Failure.UpstreamProtocol or Failure.UpstreamBroken => OutcomeKind.Invalid,
             _ => OutcomeKind.NotAsked,
         },
-        OperationCanceledException when call.TimeIsOver => OutcomeKind.TimedOut,
+        OperationCanceledException when call.TimeIsOver || call.TryIsOver => OutcomeKind.TimedOut,
         // A client that left, or sent half a body, says nothing of the upstream.
         _ => OutcomeKind.Cancelled,
     }, 0);

@@ -19,7 +19,7 @@ internal static class HopByHop
     private static readonly FrozenSet<string> NotInTrailers = new[]
     {
         "Authorization", "Cookie", "Content-Encoding", "Content-Range", "Content-Type", "Cache-Control", "Max-Forwards", "Range",
-        "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Trailer",
+        "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Trailer", "X-Postern-Attempt",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Whether a client's field stays here.</summary>

@@ -23,6 +23,15 @@ internal static class RequestHead
             {
                 continue;
             }
+            if (header.Key.Length == UpstreamCall.AttemptField.Length && header.Key.Equals(UpstreamCall.AttemptField, StringComparison.OrdinalIgnoreCase))
+            {
+                // Anybody may say that it needn't be tried again; only a proxy that is trusted tells the upstream which try it is.
+                call.IsRetry = UpstreamCall.IsLaterTry(header.Value);
+                if (!exchange.PeerIsTrusted)
+                {
+                    continue;
+                }
+            }
             foreach (var value in header.Value)
             {
                 fields.Add(header.Key, value ?? "");

@@ -22,8 +22,9 @@ internal sealed class AdmittingStage(TimeProvider time) : IStage
             return next;
         }
         var reach = Reach.Of(scope, s => s.MaxConcurrent);
-        var admission = scope.State.Keep("concurrency", reach.Key, () => new Admission(options, time));
-        var bounds = admission.Plan(options);
+        var queueTimeout = options.QueueTimeout ?? TimeSpan.FromSeconds(1);
+        var admission = scope.State.Keep("concurrency", reach.Key, () => new Admission(requests, options.Queue, queueTimeout, time));
+        var bounds = admission.Plan(requests, options.Queue, queueTimeout);
         scope.Note("maxConcurrent", $"{requests} at once, {(reach.Route is null ? $"gate {reach.Gate} together" : "this route alone")}; "
             + (bounds.Queue > 0 ? $"{bounds.Queue} more wait up to {Scalars.Format(bounds.QueueTimeout)}; " : "") + "503 past it");
         var metrics = MetricRegistry.Of(scope.State);

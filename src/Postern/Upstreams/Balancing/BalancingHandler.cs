@@ -91,7 +91,6 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         var member = bound is not null && call.Tried?.Contains(bound.Destination) is not true && Admits(bound, call) ? bound : Pick(call, choice);
         var destination = member.Destination;
         call.Destination = destination;
-        call.DestinationName = destination.Name;
         call.Counted = destination.Calls;
         destination.Calls.Enter();
         var binds = affinity is not null && member != bound && call.Exchange is not null;

@@ -20,7 +20,7 @@ internal static class Probe
         using var timer = new CancellationTokenSource(plan.Timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
         using var apart = destination.Apart(plan.Timeout);
-        using var call = new UpstreamCall { Method = HttpMethod.Get, Target = plan.Path, DestinationName = destination.Name };
+        using var call = new UpstreamCall { Method = HttpMethod.Get, Target = plan.Path, Destination = destination };
         call.Fields.Add("User-Agent", "Postern health check");
         call.Fields.Add("Accept", "*/*");
         try

@@ -218,7 +218,7 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
         {
             return false;
         }
-        call.LastProgress = Environment.TickCount64;
+        call.Sent();
         keep = keep && buffer.Length <= KeepSize;
         if (keep)
         {

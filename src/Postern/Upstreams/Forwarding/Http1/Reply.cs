@@ -108,7 +108,7 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
             throw new InvalidOperationException("The upstream did not switch protocols, or the connection was taken before.");
         }
         taken = true;
-        return new SwitchedConnection(connection);
+        return new SwitchedConnection(connection, call);
     }
 
     protected override async ValueTask EndAsync()
@@ -262,10 +262,16 @@ internal sealed class Reply(Wire wire, UpstreamCall call, bool idempotent, Cance
         while (true)
         {
             connection.Expect(framing == Framing.Length ? left : connection.IsFull ? long.MaxValue : 0);
+            call.Wait();
             var count = await connection.ReceiveAsync().ConfigureAwait(false);
+            call.Received();
             ObjectDisposedException.ThrowIf(Volatile.Read(ref finished) != 0, this);
             if (count <= 0)
             {
+                if (call.Cut is { } cut)
+                {
+                    throw Break(cut);
+                }
                 ThrowOwn();
                 // A reset that a failed send has already reported looks like a clean end here.
                 if (count == 0 && framing == Framing.UntilClose && !connection.SendFailed)

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using Postern.Pipeline;
 
 namespace Postern.Upstreams.Forwarding.Http1;
 
@@ -7,15 +8,15 @@ namespace Postern.Upstreams.Forwarding.Http1;
 /// A connection after a 101, both ways, beginning with what came right behind the head. Reading waits without a buffer, so that
 /// thousands of silent WebSockets cost little; completing the output ends the sending side alone.
 /// </summary>
-internal sealed class SwitchedConnection(Connection connection) : IDuplexPipe
+internal sealed class SwitchedConnection(Connection connection, UpstreamCall call) : IDuplexPipe
 {
     private static readonly StreamPipeReaderOptions Reading = new(bufferSize: 8 * 1024, minimumReadSize: 1024, useZeroByteReads: true);
 
-    public PipeReader Input { get; } = PipeReader.Create(new Half(connection, endsSending: false), Reading);
+    public PipeReader Input { get; } = PipeReader.Create(new Half(connection, call, endsSending: false), Reading);
 
-    public PipeWriter Output { get; } = PipeWriter.Create(new Half(connection, endsSending: true));
+    public PipeWriter Output { get; } = PipeWriter.Create(new Half(connection, call, endsSending: true));
 
-    private sealed class Half(Connection connection, bool endsSending) : Stream
+    private sealed class Half(Connection connection, UpstreamCall call, bool endsSending) : Stream
     {
         public override bool CanRead => true;
         public override bool CanWrite => true;
@@ -31,6 +32,7 @@ internal sealed class SwitchedConnection(Connection connection) : IDuplexPipe
                 piece.CopyTo(buffer);
                 return piece.Length;
             }
+            call.Wait();
             try
             {
                 return await connection.Socket.ReceiveAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false);
@@ -38,6 +40,10 @@ internal sealed class SwitchedConnection(Connection connection) : IDuplexPipe
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
                 throw new IOException("The upstream's connection broke.", e);
+            }
+            finally
+            {
+                call.Received();
             }
         }
 
@@ -49,6 +55,7 @@ internal sealed class SwitchedConnection(Connection connection) : IDuplexPipe
             {
                 throw new IOException("The upstream's connection broke.");
             }
+            call.Sent();
         }
 
         protected override void Dispose(bool disposing)

@@ -51,10 +51,10 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
     {
         lock (gate)
         {
-            // The client behind may try again on another connection; what was read of the body is gone then.
+            // The client behind tries again what the upstream has refused unseen; what was read of the body is gone then.
             if (started || stopped)
             {
-                throw new UpstreamException(Failure.UpstreamGone, "the upstream gave the request back after its body had begun");
+                throw new UpstreamException(Failure.UpstreamUnreachable, "the upstream refused the request after its body had begun");
             }
             started = true;
         }
@@ -108,7 +108,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
             {
                 body.AdvanceTo(piece.End);
             }
-            call.LastProgress = Environment.TickCount64;
+            call.Sent();
         }
     }
 

@@ -11,6 +11,7 @@ internal sealed class Reply : UpstreamReply
     private const int PieceSize = 16 * 1024;
 
     private readonly Wire wire;
+    private readonly UpstreamCall call;
     private readonly HttpResponseMessage response;
     private readonly PipeContent? content;
     private readonly CancellationToken cancel;
@@ -23,7 +24,7 @@ internal sealed class Reply : UpstreamReply
 
     public Reply(Wire wire, UpstreamCall call, HttpResponseMessage response, PipeContent? content, CancellationToken cancel)
     {
-        (this.wire, this.response, this.content, this.cancel) = (wire, response, content, cancel);
+        (this.wire, this.call, this.response, this.content, this.cancel) = (wire, call, response, content, cancel);
         StatusCode = response.StatusCode;
         Version = response.Version;
         Fields = new FieldList();
@@ -44,6 +45,7 @@ internal sealed class Reply : UpstreamReply
         }
         int count;
         reading = true;
+        call.Wait();
         try
         {
             stream ??= await response.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
@@ -57,11 +59,16 @@ internal sealed class Reply : UpstreamReply
         }
         catch (Exception e)
         {
+            if (call.Cut is { } cut)
+            {
+                throw Break(cut);
+            }
             var meant = Wire.Explain(e, content, cancel, Failure.UpstreamBroken);
             throw meant is UpstreamException { Failure: Failure.UpstreamBroken } ? Break(meant.Message, e) : meant;
         }
         finally
         {
+            call.Received();
             reading = false;
         }
         received += count;

@@ -78,10 +78,15 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
             HttpRequestException { InnerException: UpstreamException inner } => inner,
             HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
                 => new UpstreamException(Failure.UpstreamUnreachable, e.Message, e),
+            _ when IsRefused(e) => new UpstreamException(Failure.UpstreamUnreachable, "the upstream refused the request unseen", e),
             OperationCanceledException => new UpstreamException(Failure.UpstreamUnreachable, "no connection within the upstream's connectTimeout", e),
             _ => new UpstreamException(IsProtocol(e) && otherwise == Failure.UpstreamGone ? Failure.UpstreamProtocol : otherwise, e.Message, e),
         };
     }
+
+    // RFC 9113 §8.7: the upstream has not looked at the request, so it may be sent again whatever its method.
+    private static bool IsRefused(Exception e) =>
+        e is HttpProtocolException { ErrorCode: 0x7 } || (e.InnerException is { } inner && IsRefused(inner));
 
     // RFC 9113 §7: the codes by which one side says that the other's frames were wrong.
     private static bool IsProtocol(Exception e) => e switch

@@ -1,14 +1,13 @@
-using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
-namespace Postern.Edge.Admitting;
+namespace Postern.Pipeline;
 
 /// <summary>What a configuration lets in. Who arrives with a newer one than the counter knows brings it along.</summary>
-/// <param name="Requests">How many requests may be in progress.</param>
+/// <param name="Most">How many may be in progress: requests at a gate, calls to an upstream.</param>
 /// <param name="Queue">How many more may wait.</param>
 /// <param name="QueueTimeout">How long one may wait.</param>
 /// <param name="Version">Counted up with each configuration that says something else.</param>
-internal sealed record Bounds(int Requests, int Queue, TimeSpan QueueTimeout, int Version);
+internal sealed record Bounds(int Most, int Queue, TimeSpan QueueTimeout, int Version);
 
 /// <summary>What became of a request that had to wait.</summary>
 internal enum Waited { Admitted, Full, TimedOut, ClientGone }
@@ -19,7 +18,7 @@ internal enum Waited { Admitted, Full, TimedOut, ClientGone }
 /// refusing none. The line has a lock, which is taken only while somebody waits. Outlives reloads: what an old request holds
 /// counts under the new bounds.
 /// </summary>
-internal sealed class Admission : IPermits
+internal sealed class Admission : IPermits, IEnding
 {
     /// <summary>The lower half of the number counts who is in, the upper half who waits: while somebody waits, it is above every bound.</summary>
     private const long OneWaiting = 1L << 32;
@@ -31,27 +30,27 @@ internal sealed class Admission : IPermits
     private volatile Bounds bounds;
     private long state;
 
-    public Admission(MaxConcurrentOptions options, TimeProvider time)
+    public Admission(int most, int queue, TimeSpan queueTimeout, TimeProvider time)
     {
         this.time = time;
-        planned = bounds = Of(options, 0);
+        planned = bounds = new Bounds(most, queue, queueTimeout, 0);
     }
 
-    /// <summary>Requests in progress.</summary>
+    /// <summary>How many are in progress.</summary>
     public int InProgress => (int)(Volatile.Read(ref state) & (OneWaiting - 1));
 
-    /// <summary>Requests that wait.</summary>
+    /// <summary>How many wait.</summary>
     public int Waiting => (int)(Volatile.Read(ref state) >> 32);
 
     /// <summary>How many may be in progress now.</summary>
-    public int Limit => bounds.Requests;
+    public int Limit => bounds.Most;
 
     /// <summary>The bounds as requests of a configuration bring them. They hold from the first of these requests on: compiling changes nothing.</summary>
-    public Bounds Plan(MaxConcurrentOptions options)
+    public Bounds Plan(int most, int queue, TimeSpan queueTimeout)
     {
         lock (line)
         {
-            var asked = Of(options, planned.Version);
+            var asked = new Bounds(most, queue, queueTimeout, planned.Version);
             return planned = asked == planned ? planned : asked with { Version = planned.Version + 1 };
         }
     }
@@ -59,7 +58,7 @@ internal sealed class Admission : IPermits
     /// <summary>Lets a request in, if there is room and nobody waits for it.</summary>
     public bool TryEnter(Bounds mine)
     {
-        var most = (ReferenceEquals(bounds, mine) ? mine : Adopt(mine)).Requests;
+        var most = (ReferenceEquals(bounds, mine) ? mine : Adopt(mine)).Most;
         while (true)
         {
             var seen = Volatile.Read(ref state);
@@ -97,6 +96,8 @@ internal sealed class Admission : IPermits
         return outcome;
     }
 
+    void IEnding.Ended(UpstreamReply reply) => Return("");
+
     /// <inheritdoc/>
     public void Return(string key)
     {
@@ -114,9 +115,6 @@ internal sealed class Admission : IPermits
             }
         }
     }
-
-    private static Bounds Of(MaxConcurrentOptions options, int version) =>
-        new(options.Requests ?? 1, options.Queue, options.QueueTimeout ?? TimeSpan.FromSeconds(1), version);
 
     private Bounds Adopt(Bounds mine)
     {
@@ -141,7 +139,7 @@ internal sealed class Admission : IPermits
             {
                 var seen = Volatile.Read(ref state);
                 waiter = null;
-                if (seen < bounds.Requests)
+                if (seen < bounds.Most)
                 {
                     if (Interlocked.CompareExchange(ref state, seen + 1, seen) == seen)
                     {
@@ -174,7 +172,7 @@ internal sealed class Admission : IPermits
     /// <summary>Lets in who waits longest, while there is room. Under the lock; nobody passes the line while it isn't empty.</summary>
     private void Admit()
     {
-        while (first is { } next && InProgress < bounds.Requests)
+        while (first is { } next && InProgress < bounds.Most)
         {
             Remove(next);
             Interlocked.Add(ref state, 1 - OneWaiting);

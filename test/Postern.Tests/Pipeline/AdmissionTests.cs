@@ -1,10 +1,10 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Postern.Edge.Admitting;
+using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Tests.Harness;
 
-namespace Postern.Tests.Edge.Admitting;
+namespace Postern.Tests.Pipeline;
 
 /// <summary>The counter alone: how many are in, who waits, who is next.</summary>
 public sealed class AdmissionTests
@@ -107,7 +107,7 @@ public sealed class AdmissionTests
     {
         var (admission, two) = Make(requests: 2, queue: 5);
         Assert.True(admission.TryEnter(two) && admission.TryEnter(two));
-        var one = admission.Plan(new MaxConcurrentOptions { Requests = 1, Queue = 5 });
+        var one = admission.Plan(1, 5, TimeSpan.FromSeconds(1));
         Assert.Equal(2, admission.Limit);
         Assert.False(admission.TryEnter(one));
         Assert.Equal(1, admission.Limit);
@@ -122,7 +122,7 @@ public sealed class AdmissionTests
         Assert.False(admission.TryEnter(two));
         Assert.Equal(1, admission.Limit);
 
-        var three = admission.Plan(new MaxConcurrentOptions { Requests = 3, Queue = 5 });
+        var three = admission.Plan(3, 5, TimeSpan.FromSeconds(1));
         Assert.True(admission.TryEnter(three));
         Assert.Equal(Waited.Admitted, Result(second));
         Assert.False(admission.TryEnter(three));
@@ -132,8 +132,8 @@ public sealed class AdmissionTests
     public void The_same_said_again_is_the_same()
     {
         var (admission, bounds) = Make(requests: 2, queue: 5);
-        Assert.Same(bounds, admission.Plan(new MaxConcurrentOptions { Requests = 2, Queue = 5 }));
-        Assert.NotSame(bounds, admission.Plan(new MaxConcurrentOptions { Requests = 2, Queue = 6 }));
+        Assert.Same(bounds, admission.Plan(2, 5, TimeSpan.FromSeconds(1)));
+        Assert.NotSame(bounds, admission.Plan(2, 6, TimeSpan.FromSeconds(1)));
     }
 
     [Fact]
@@ -205,7 +205,7 @@ public sealed class AdmissionTests
                     break;
                 case 6:
                     limit = 1 + which % 5;
-                    bounds = admission.Plan(new MaxConcurrentOptions { Requests = limit, Queue = 4, QueueTimeout = TimeSpan.FromMilliseconds(100) });
+                    bounds = admission.Plan(limit, 4, TimeSpan.FromMilliseconds(100));
                     if (admission.TryEnter(bounds))
                     {
                         // Only a request brings new bounds along; this one leaves again at once.
@@ -229,8 +229,8 @@ public sealed class AdmissionTests
     [InlineData(1, 0), InlineData(1, 3), InlineData(3, 2), InlineData(5, 100)]
     public async Task Under_races_never_more_are_in_than_may_be_and_all_places_come_back(int requests, int queue)
     {
-        var admission = new Admission(new MaxConcurrentOptions { Requests = requests, Queue = queue, QueueTimeout = TimeSpan.FromMilliseconds(2) }, TimeProvider.System);
-        var bounds = admission.Plan(new MaxConcurrentOptions { Requests = requests, Queue = queue, QueueTimeout = TimeSpan.FromMilliseconds(2) });
+        var admission = new Admission(requests, queue, TimeSpan.FromMilliseconds(2), TimeProvider.System);
+        var bounds = admission.Plan(requests, queue, TimeSpan.FromMilliseconds(2));
         var (inside, most, admitted, refused) = (0, 0, 0, 0);
         await Task.WhenAll(Enumerable.Range(0, 16).Select(caller => Task.Run(async () =>
         {
@@ -282,9 +282,8 @@ public sealed class AdmissionTests
     [InlineData(2, 1, 0, 1_000_000), InlineData(4, 3, 0, 500_000), InlineData(2, 1, 4, 500_000), InlineData(4, 2, 4, 50_000)]
     public void Threads_that_meet_lose_no_place_and_nobody_is_forgotten_in_line(int threads, int requests, int queue, int turns)
     {
-        var options = new MaxConcurrentOptions { Requests = requests, Queue = queue, QueueTimeout = TimeSpan.FromSeconds(20) };
-        var admission = new Admission(options, TimeProvider.System);
-        var bounds = admission.Plan(options);
+        var admission = new Admission(requests, queue, TimeSpan.FromSeconds(20), TimeProvider.System);
+        var bounds = admission.Plan(requests, queue, TimeSpan.FromSeconds(20));
         var (inside, tooMany, forgotten) = (0, 0, 0);
         using var start = new Barrier(threads);
         var running = Enumerable.Range(0, threads).Select(_ => new Thread(() =>
@@ -320,9 +319,9 @@ public sealed class AdmissionTests
 
     private (Admission, Bounds) Make(int requests, int queue = 0, TimeSpan? timeout = null)
     {
-        var options = new MaxConcurrentOptions { Requests = requests, Queue = queue, QueueTimeout = timeout };
-        var admission = new Admission(options, time);
-        return (admission, admission.Plan(options));
+        var patience = timeout ?? TimeSpan.FromSeconds(1);
+        var admission = new Admission(requests, queue, patience, time);
+        return (admission, admission.Plan(requests, queue, patience));
     }
 
     private static Task<Waited> WaitAsync(Admission admission, CancellationToken clientGone = default) => admission.WaitAsync(Unread, clientGone).AsTask();
