@@ -92,8 +92,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         var destination = member.Destination;
         call.Destination = destination;
         call.DestinationName = destination.Name;
-        call.Counted = destination.Calls;
-        destination.Calls.Enter();
+        call.Enter(destination.Calls);
         var binds = affinity is not null && member != bound && call.Exchange is not null;
         return member.Judges.Length == 0 && !binds ? base.SendAsync(request, cancellationToken) : WatchAsync(call, member, binds, cancellationToken);
     }
