@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Transforms.FallingBack;
 
 namespace Postern.Backends.Responding;
 
@@ -14,6 +15,10 @@ internal sealed class RespondBackend : IBackend
             return null;
         }
         var answer = FixedAnswer.Compile(scope.Template.Parameters, options.Status, options.Headers, options.Body);
+        if (scope.Route.Sections.Written<FallbackSection>().Fallback is not null)
+        {
+            scope.Check.Warn(scope.Options<FallbackSection>(), "fallback", "has no effect where no upstream is called; remove it");
+        }
         var (_, rules) = HeaderRules.Compile(scope);
         scope.Note("respond", context => answer.Describe(Exchange.Of(context)));
         if (rules is not null)
