@@ -58,7 +58,7 @@ public sealed class MirrorTests
         var got = new BlockingCollection<string>();
         await using var up = Recording(got);
         await using var shadow = new Shadow();
-        await using var gateway = await StartAsync(up.Url, shadow.Url, "mirror: { to: http://shadow, body: 1KB }");
+        await using var gateway = await StartAsync(up.Url, shadow.Url, "mirror: { to: http://shadow, maxBody: 1KB }");
         Assert.Equal(200, (await gateway.SendRawAsync($"POST /a HTTP/1.1\r\nHost: a\r\n{before}{new string('x', 1025)}{after}")).Status);
         Assert.Contains(new string('x', 1025), got.Take(), StringComparison.Ordinal);
         await CountsAsync(gateway, "too-large", 1);

@@ -79,7 +79,7 @@ public sealed class WeightsTests : IAsyncLifetime
     [InlineData("GET/web/plain2")]
     public async Task A_routes_weights_change_at_once(string address)
     {
-        folder.Write("web.yaml", Web().Replace("/plain", "/plain2", StringComparison.Ordinal).Replace("to: http://old/plain", "to: [{ url: \"http://old/x\", weight: 1 }, { url: \"http://new/x\", weight: 0 }]", StringComparison.Ordinal));
+        folder.Write("web.yaml", Web().Replace("to: http://old/plain", "to: [{ url: \"http://old/x\", weight: 1 }, { url: \"http://new/x\", weight: 0 }]", StringComparison.Ordinal).Replace("/plain", "/plain2", StringComparison.Ordinal));
         Assert.Empty(runtime.Reload());
         var route = (await GetAsync("/routes")).GetProperty("routes").EnumerateArray().Single(r => r.GetProperty("route").GetString()!.Contains("plain", StringComparison.Ordinal));
         var path = $"/routes/web/{address.Replace("ID", route.GetProperty("id").GetString(), StringComparison.Ordinal)}/weights";

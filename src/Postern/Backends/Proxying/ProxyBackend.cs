@@ -191,7 +191,7 @@ internal sealed class ProxyBackend : IBackend
         }
         if (options.Mirror is { } mirror)
         {
-            scope.Note("proxy", $"{mirror.Sample} copied to {mirror.To}, {mirror.MaxConcurrent} at once, bodies to {mirror.Body}");
+            scope.Note("proxy", $"{mirror.Sample} copied to {mirror.To}, {mirror.MaxConcurrent} at once, bodies to {mirror.MaxBody}");
         }
         if (options.Timeout is { } timeout)
         {

@@ -32,7 +32,7 @@ internal sealed class Mirror
     public Mirror(RouteScope scope, MirrorOptions options, Target target)
     {
         this.target = target;
-        (share, mostAtOnce, mostBody) = (options.Sample.Share, options.MaxConcurrent, (int)options.Body.Bytes);
+        (share, mostAtOnce, mostBody) = (options.Sample.Share, options.MaxConcurrent, (int)options.MaxBody.Bytes);
         var (gate, upstream, metrics) = (scope.Gate.Name, target.Upstream.Name, MetricRegistry.Of(scope.State));
         inFlight = scope.State.Keep("mirror", $"{gate} {upstream}", static () => new CallCount());
         (answered, failed, full, tooLarge, cut) = (Outcome("answered"), Outcome("failed"), Outcome("full"), Outcome("too-large"), Outcome("cut"));

@@ -16,5 +16,5 @@ public sealed record MirrorOptions : Options
     [Range("1", "10000")] public int MaxConcurrent { get; init; } = 100;
 
     /// <summary>The largest request body that is copied; a request with a larger one isn't.</summary>
-    [Range("0", "1MB")] public ByteSize Body { get; init; } = new(64 << 10);
+    [Range("0", "1MB")] public ByteSize MaxBody { get; init; } = new(64 << 10);
 }
