@@ -10,6 +10,7 @@ using Postern.Edge.Observing;
 using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Transforms.FallingBack;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Breaking;
 using Postern.Upstreams.Bulkheads;
@@ -39,6 +40,7 @@ internal static class Features
         new("rateLimit", new RateLimitStage(), typeof(RateLimitSection), typeof(TiersSection)), // who may not call uses nothing up
         new("tell", new ForwardIdentityStage(), Root: typeof(ForwardIdentitySection)), // behind all that may refuse the caller
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
+        new("fallback", null, typeof(FallbackSection)),                       // a backend that calls an upstream asks it where that fails
     ];
 
     /// <summary>What ends the edge chain: the key that asks for it. A route uses exactly one.</summary>

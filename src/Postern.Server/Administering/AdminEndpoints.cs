@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -16,21 +15,19 @@ namespace Postern.Server.Administering;
 
 /// <summary>
 /// Answers the admin port: <c>/healthz</c> and <c>/readyz</c> for anyone who can reach it, <c>/metrics</c>, <c>/config</c>,
-/// <c>/limits/{consumer}</c> and <c>POST /reload</c> for who has the token, where there is one. A browser on the same machine can be made to call
+/// <c>/limits/{consumer}</c>, <c>/upstreams</c>, <c>/routes</c> and <c>POST /reload</c> for who has the token, where there is one. A browser on the same machine can be made to call
 /// it by any page; so a request must name a loopback host, and one that changes something must not come from a page elsewhere.
 /// </summary>
 internal sealed class AdminEndpoints
 {
     private const string LimitsPath = "/limits/";
 
-    /// <summary>Every answer says that browsers mustn't guess what it is, so nothing is escaped but what JSON asks for.</summary>
-    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     private readonly AdminSource source;
     private readonly byte[]? token;
     private readonly bool loopback;
     private readonly Dictionary<string, (string Method, bool Open, RequestDelegate Handle)> endpoints;
     private readonly (string Method, bool Open, RequestDelegate Handle)[] limits;
+    private readonly WeightEndpoints weights;
 
     public AdminEndpoints(AdminOptions options, AdminSource source)
     {
@@ -45,6 +42,7 @@ internal sealed class AdminEndpoints
             ["/config"] = ("GET", false, ConfigAsync),
             ["/reload"] = ("POST", false, ReloadAsync),
         };
+        weights = new WeightEndpoints(source.Upstreams, source.Routes);
         limits = [("GET", false, LimitsAsync), ("DELETE", false, ResetAsync)];
     }
 
@@ -58,11 +56,11 @@ internal sealed class AdminEndpoints
             return Answer.FailAsync(context, Failure.ForeignHost);
         }
         var path = request.Path.Value ?? "";
-        (string Method, bool Open, RequestDelegate Handle)[] answering =
-            endpoints.TryGetValue(path, out var only) ? [only] : path.StartsWith(LimitsPath, StringComparison.Ordinal) && path.Length > LimitsPath.Length ? limits : [];
+        var answering = endpoints.TryGetValue(path, out var only) ? [only]
+            : path.StartsWith(LimitsPath, StringComparison.Ordinal) && path.Length > LimitsPath.Length ? limits : weights.At(path);
         if (answering.Length == 0)
         {
-            return Answer.FailAsync(context, Failure.NotFound, $"The admin port has {string.Join(", ", endpoints.Keys)}, {LimitsPath}CONSUMER.");
+            return Answer.FailAsync(context, Failure.NotFound, $"The admin port has {string.Join(", ", endpoints.Keys)}, {LimitsPath}CONSUMER, {WeightEndpoints.Paths}.");
         }
         var endpoint = Array.Find(answering, e => e.Method == request.Method || (HttpMethods.IsHead(request.Method) && e.Method == "GET"));
         if (endpoint.Handle is null)
@@ -81,12 +79,12 @@ internal sealed class AdminEndpoints
         return endpoint.Handle(context);
     }
 
-    private static Task HealthAsync(HttpContext context) => SendAsync(context, 200, "text/plain; charset=utf-8", "ok\n"u8.ToArray());
+    private static Task HealthAsync(HttpContext context) => AdminAnswer.SendAsync(context, 200, "text/plain; charset=utf-8", "ok\n"u8.ToArray());
 
     private Task ReadyAsync(HttpContext context)
     {
         var reason = source.NotReady();
-        return SendJsonAsync(context, reason is null ? 200 : 503, json =>
+        return AdminAnswer.SendJsonAsync(context, reason is null ? 200 : 503, json =>
         {
             json.WriteBoolean("ready"u8, reason is null);
             if (reason is not null)
@@ -100,18 +98,10 @@ internal sealed class AdminEndpoints
     {
         var text = new ArrayBufferWriter<byte>(16 << 10);
         PrometheusText.Write(source.Metrics, text);
-        return SendAsync(context, 200, PrometheusText.ContentType, text.WrittenMemory);
+        return AdminAnswer.SendAsync(context, 200, PrometheusText.ContentType, text.WrittenMemory);
     }
 
-    private Task ConfigAsync(HttpContext context)
-    {
-        var body = new ArrayBufferWriter<byte>(4 << 10);
-        using (var json = new Utf8JsonWriter(body, Readable with { Indented = true }))
-        {
-            source.WriteConfig(json);
-        }
-        return SendAsync(context, 200, "application/json", body.WrittenMemory);
-    }
+    private Task ConfigAsync(HttpContext context) => AdminAnswer.SendValueAsync(context, source.WriteConfig, indented: true);
 
     private async Task LimitsAsync(HttpContext context)
     {
@@ -127,7 +117,7 @@ internal sealed class AdminEndpoints
             await source.Limits.WriteAsync(caller, json);
             json.WriteEndObject();
         }
-        await SendAsync(context, 200, "application/json", body.WrittenMemory);
+        await AdminAnswer.SendAsync(context, 200, "application/json", body.WrittenMemory);
     }
 
     private async Task ResetAsync(HttpContext context)
@@ -138,7 +128,7 @@ internal sealed class AdminEndpoints
         }
         else if (await source.Limits.ResetAsync(caller))
         {
-            await SendJsonAsync(context, 200, json => json.WriteString("reset"u8, caller.TrimStart('@')));
+            await AdminAnswer.SendJsonAsync(context, 200, json => json.WriteString("reset"u8, caller.TrimStart('@')));
         }
         else
         {
@@ -162,7 +152,7 @@ internal sealed class AdminEndpoints
         var problems = await source.ReloadAsync();
         var refused = problems.Any(p => !p.IsWarning);
         var row = FailureTable.Of(Failure.ReloadRefused);
-        await SendJsonAsync(context, refused ? row.Status : 200, json =>
+        await AdminAnswer.SendJsonAsync(context, refused ? row.Status : 200, json =>
         {
             if (refused)
             {
@@ -213,28 +203,5 @@ internal sealed class AdminEndpoints
     {
         var origin = request.Headers.Origin;
         return origin.Count > 0 && (origin.Count > 1 || !origin[0]!.Equals($"{request.Scheme}://{request.Host.Value}", StringComparison.OrdinalIgnoreCase));
-    }
-
-    private static Task SendJsonAsync(HttpContext context, int status, Action<Utf8JsonWriter> write, string type = "application/json")
-    {
-        var body = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(body, Readable))
-        {
-            json.WriteStartObject();
-            write(json);
-            json.WriteEndObject();
-        }
-        return SendAsync(context, status, type, body.WrittenMemory);
-    }
-
-    private static Task SendAsync(HttpContext context, int status, string type, ReadOnlyMemory<byte> body)
-    {
-        var response = context.Response;
-        response.StatusCode = status;
-        response.ContentType = type;
-        response.ContentLength = body.Length;
-        response.Headers.CacheControl = "no-store";
-        response.Headers.XContentTypeOptions = "nosniff";
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.BodyWriter.WriteAsync(body).AsTask();
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Postern.Config;
 using Postern.Edge.RateLimiting;
 using Postern.Pipeline.Telemetry;
+using Postern.Runtime;
 
 namespace Postern.Server.Administering;
 
@@ -19,6 +20,12 @@ internal sealed record AdminSource
 
     /// <summary>What consumers have left of their limits.</summary>
     public required ConsumerLimits Limits { get; init; }
+
+    /// <summary>The upstreams as they are now.</summary>
+    public required LiveUpstreams Upstreams { get; init; }
+
+    /// <summary>The routes as they run now.</summary>
+    public required LiveRoutes Routes { get; init; }
 
     /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
     public required Func<Task<IReadOnlyList<ConfigProblem>>> ReloadAsync { get; init; }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Edge.RateLimiting;
 using Postern.Pipeline.Telemetry;
+using Postern.Runtime;
 
 namespace Postern.Server.Serving;
 
@@ -42,6 +43,12 @@ internal sealed record Gateway
 
     /// <summary>What consumers have left of their limits.</summary>
     public required ConsumerLimits Limits { get; init; }
+
+    /// <summary>The upstreams as they are now.</summary>
+    public required LiveUpstreams LiveUpstreams { get; init; }
+
+    /// <summary>The routes as they run now.</summary>
+    public required LiveRoutes LiveRoutes { get; init; }
 
     /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
     public required Func<IReadOnlyList<ConfigProblem>> Reload { get; init; }

@@ -42,6 +42,8 @@ internal static class OpenedGateway
             Metrics = runtime.Metrics,
             WriteConfig = json => WriteConfig(json, runtime),
             Limits = new ConsumerLimits(runtime.State, time),
+            LiveUpstreams = new LiveUpstreams(runtime.State),
+            LiveRoutes = new LiveRoutes(() => runtime.Snapshot.Gates, time, logger),
             Reload = runtime.Reload,
             StopAsync = async () =>
             {

@@ -64,6 +64,8 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
             Metrics = gateway.Metrics,
             WriteConfig = gateway.WriteConfig,
             Limits = gateway.Limits,
+            Upstreams = gateway.LiveUpstreams,
+            Routes = gateway.LiveRoutes,
             // Reading and compiling takes its time, which is not an I/O thread's.
             ReloadAsync = () => Task.Run(gateway.Reload),
         }, loggers, time);

@@ -39,6 +39,10 @@ internal static class PlainTypes
             "^(connect|timeout|reset|[1-5][0-9][0-9](-[1-5][0-9][0-9])?|[1-5]xx)$",
             "How a call fails: connect (no connection, or the call was refused before it was looked at), timeout (no answer in time), reset (a connection that ended or an answer that isn't HTTP), or a status: 503, 5xx.",
             static text => CallFailure.TryParse(text, out var failure) ? failure : null),
+        new(typeof(FallbackCause), "fallback cause", "a cause", "write connect, timeout, reset, open, full, empty, a status such as 503, or 5xx",
+            "^(connect|timeout|reset|open|full|empty|[1-5][0-9][0-9](-[1-5][0-9][0-9])?|[1-5]xx)$",
+            "When a fallback answers: connect (no connection), timeout (no answer in time), reset (a connection that ended or an answer that isn't HTTP), open (the breaker), full (the bulkhead, or every connection in use), empty (no destination), or a status that the client would get: 503, 5xx.",
+            static text => FallbackCause.TryParse(text, out var cause) ? cause : null),
     ];
 
     /// <summary>The kind of that type, or null.</summary>

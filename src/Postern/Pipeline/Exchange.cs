@@ -109,6 +109,9 @@ public sealed class Exchange
     /// <summary>For the log, never for the client: what exactly failed.</summary>
     public string? FailureReason { get; set; }
 
+    /// <summary>Why a fallback answered instead of the upstream, in a word; null where none did.</summary>
+    public string? Fallback { get; set; }
+
     /// <summary>The upstream that was called, or null.</summary>
     public string? Upstream { get; set; }
 
@@ -173,7 +176,7 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Upstream = Destination = Limit = Tier = CredentialField = CredentialParameter = null;
+        RawTarget = Allow = TraceState = FailureReason = Fallback = Upstream = Destination = Limit = Tier = CredentialField = CredentialParameter = null;
         Consumer = null;
         Challenge = default;
         Told = [];

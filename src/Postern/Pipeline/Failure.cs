@@ -74,6 +74,8 @@ public enum Failure
     ForeignHost,
     /// <summary>The configuration was not taken, wholly or for some gates.</summary>
     ReloadRefused,
+    /// <summary>Weights that the admin port was given were not taken.</summary>
+    WeightsRefused,
     /// <summary>What a consumer has used up was given back by this instance only: the store that counts it doesn't answer.</summary>
     LimitsUnreachable,
     /// <summary>A fault of the gateway.</summary>

@@ -32,6 +32,7 @@ internal static class FailureTable
         new(Failure.TargetTooLong, 414, "target-too-long", "URI too long", "The request line is longer than this listener allows."),
         new(Failure.ForeignHost, 421, "foreign-host", "Misdirected request", "The admin port answers to localhost and loopback addresses only."),
         new(Failure.ReloadRefused, 422, "reload-refused", "Configuration not taken", "The configuration has errors; what had none runs, the rest keeps its last good one."),
+        new(Failure.WeightsRefused, 422, "weights-refused", "Weights not taken", "The weights are not taken, and those before go on."),
         new(Failure.RateLimited, 429, "rate-limited", "Too many requests", "A limit is used up; see the RateLimit and Retry-After headers."),
         new(Failure.HeadTooLarge, 431, "head-too-large", "Request header fields too large", "The request's header fields are more, or larger together, than this listener allows."),
         new(Failure.ClientGone, 499, "client-gone", "Client closed the request", "The client left before there was an answer; seen in logs only."),

@@ -53,6 +53,12 @@ public sealed class RouteScope
 
     internal IReadOnlyList<StageNote> Notes => notes;
 
+    /// <summary>What tells this configuration of the gate from any other.</summary>
+    internal string GateText { get; init; } = "";
+
+    /// <summary>How the route's targets share its requests; set by a backend that has targets.</summary>
+    internal LiveWeights? Weights { get; set; }
+
     /// <summary>Makes a header field the gateway's own: from now on no client can send it, on any route of any gate.</summary>
     internal void Reserve(string field) => Reserved.Add(field);
 

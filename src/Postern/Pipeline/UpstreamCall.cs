@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Postern.Wire;
@@ -59,7 +60,17 @@ public sealed class UpstreamCall : HttpRequestMessage
     internal IDestination? Destination { get; set; }
 
     /// <summary>Where this try is counted while it lasts, until <see cref="Settle"/>.</summary>
-    internal CallCount? Counted { get; set; }
+    internal CallCount? Counted { get; private set; }
+
+    /// <summary>When this try began, in ticks of the <see cref="Stopwatch"/>.</summary>
+    internal long TriedAt { get; private set; }
+
+    /// <summary>A try begins, and counts.</summary>
+    internal void Enter(CallCount count)
+    {
+        (Counted, TriedAt) = (count, Stopwatch.GetTimestamp());
+        count.Enter();
+    }
 
     /// <summary>
     /// The try is over, or has an answer that counts on for as long as it lasts. The next handler around balancing that waits for
@@ -76,6 +87,7 @@ public sealed class UpstreamCall : HttpRequestMessage
             }
             else
             {
+                count.Took(Stopwatch.GetTimestamp() - TriedAt);
                 reply.Hold(count);
             }
         }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Postern.Config;
 using Postern.Pipeline;
@@ -13,6 +15,12 @@ internal sealed record CompiledRoute(string Method, PathTemplate Template, Condi
 {
     /// <summary>How logs and metrics call it.</summary>
     public required string Label { get; init; }
+
+    /// <summary>How its targets share its requests; null where it has none.</summary>
+    public LiveWeights? Weights { get; init; }
+
+    /// <summary>Tells it from the gate's other routes, and is the same wherever the same route is configured.</summary>
+    public string Id => field ??= Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ToString())).AsSpan(0, 4));
 
     /// <summary>RFC 9110 §9.3.2: who answers GET answers HEAD.</summary>
     public bool Answers(string method) =>

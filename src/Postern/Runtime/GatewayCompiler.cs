@@ -72,10 +72,11 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         var (used, reserved) = (new HashSet<string>(), new HashSet<string>(StringComparer.OrdinalIgnoreCase));
         var table = new RouteTable();
         var own = new HashSet<(string, string)>();
+        var text = ConfigText.Fingerprint(gate);
         state.Record(own);
         foreach (var route in gate.Routes)
         {
-            if (RouteCompiler.Compile(Scope(gate, route, used, reserved)) is { } compiled && table.Add(compiled) is { } tie)
+            if (RouteCompiler.Compile(Scope(gate, route, used, reserved, text)) is { } compiled && table.Add(compiled) is { } tie)
             {
                 check.Error(route.Sections.Origin, compiled.Conditions.Same(tie.Conditions)
                     ? $"answers the same requests as {tie.Origin.Path} ({tie.Origin.Position}), got {compiled}; remove one, or tell them apart with 'when'"
@@ -88,7 +89,6 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             check.Warn(gate.Sections.Origin.At("routes"), "no routes, so every request gets 404; add one");
         }
         var previous = last?.Gates.FirstOrDefault(g => g.Config.Name == gate.Name);
-        var text = ConfigText.Fingerprint(gate);
         var same = previous?.Text == text;
         return new GateSnapshot(gate, host, prefix, table, used)
         {
@@ -160,7 +160,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
         return gate;
     }
 
-    private RouteScope Scope(GateConfig gate, RouteConfig route, HashSet<string> used, HashSet<string> reserved) => new(config, gate, route, state, check, name =>
+    private RouteScope Scope(GateConfig gate, RouteConfig route, HashSet<string> used, HashSet<string> reserved, string text = "") => new(config, gate, route, state, check, name =>
     {
         used.Add(name);
         return upstreams.GetValueOrDefault(name);
@@ -168,5 +168,6 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
     {
         Logger = logger,
         Reserved = reserved,
+        GateText = text,
     };
 }

@@ -41,6 +41,7 @@ internal static class RouteCompiler
         return new CompiledRoute(route.Method, template, conditions, chain, at, scope.Notes)
         {
             Label = Label(route, scope.Gate),
+            Weights = scope.Weights,
         };
     }
 

@@ -42,6 +42,7 @@ internal sealed class Destination : IDestination, IDisposable
     {
         var uri = new Uri(url);
         (this.settings, this.host) = (settings, host);
+        Since = settings.Time.GetUtcNow();
         Url = url;
         Name = $"{uri.Host}:{uri.Port}";
         Seed = StableHash.Of(Name);
@@ -71,6 +72,9 @@ internal sealed class Destination : IDestination, IDisposable
     /// <summary>When it began to be called slowly, by the clock of its set.</summary>
     public long SlowSince { get => Volatile.Read(ref slowSince); set => Volatile.Write(ref slowSince, value); }
 
+    /// <summary>Since when it gets calls, or gets none.</summary>
+    public DateTimeOffset Since { get; private set; }
+
     /// <summary>Told after its troubles have changed; on the thread that changed them.</summary>
     public event Action<Destination>? Changed;
 
@@ -89,6 +93,7 @@ internal sealed class Destination : IDestination, IDisposable
         var before = troubles;
         if (ImmutableInterlocked.Update(ref troubles, change) && before.IsEmpty != troubles.IsEmpty)
         {
+            Since = settings.Time.GetUtcNow();
             Changed?.Invoke(this);
         }
     }

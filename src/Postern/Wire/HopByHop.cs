@@ -25,9 +25,13 @@ internal static class HopByHop
     /// <summary>Whether a client's field stays here.</summary>
     public static bool IsRequestField(string name) => NotSentOn.Contains(name);
 
-    /// <summary>Whether a field claims what a proxy in front has seen (<c>X-Forwarded-Prefix</c>, <c>-Port</c> …): services believe these, so
-    /// only a trusted proxy's go on.</summary>
-    public static bool IsForwarded(string name) => name.Length > 12 && name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase);
+    /// <summary>By this a service sees that it gets the copy of a request, whose answer nobody reads.</summary>
+    public const string Mirrored = "X-Postern-Mirror";
+
+    /// <summary>Whether a field claims what a proxy in front has seen or done (<c>X-Forwarded-Prefix</c>, <c>-Port</c> …): services believe
+    /// these, so only a trusted proxy's go on.</summary>
+    public static bool IsForwarded(string name) =>
+        name.Length > 12 && (name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) || name.Equals(Mirrored, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Whether a client's field may come behind the body. What says who asks, where to, or what the body is may not
     /// (RFC 9110 §6.5.1), nor what the gateway replaces or drops in a head.</summary>

@@ -6,6 +6,7 @@ using Postern.Config;
 using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
+using Postern.Runtime;
 using Postern.Server.Administering;
 
 namespace Postern.Tests.Server;
@@ -35,6 +36,8 @@ public sealed class AdminTests : IAsyncLifetime
                 json.WriteEndObject();
             },
             Limits = new ConsumerLimits(state, TimeProvider.System),
+            Upstreams = new LiveUpstreams(state),
+            Routes = new LiveRoutes(() => [], TimeProvider.System, NullLogger.Instance),
             ReloadAsync = () =>
             {
                 reloads++;

@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Http;
+using Postern.Backends.Proxying.Mirroring;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Transforms.FallingBack;
 
 namespace Postern.Backends.Proxying;
 
@@ -19,14 +21,48 @@ internal sealed class ProxyBackend : IBackend
             return null;
         }
         var targets = CompileTargets(scope, options);
+        var (standby, shadow) = (CompileStandby(scope), CompileShadow(scope, options));
         if (targets.Length == 0)
         {
             return null;
         }
-        var choice = new Targets(targets, options.Sticky is null ? null : new StickyKey(options.Sticky));
+        scope.Weights = LiveWeights.Of(scope, [.. targets.Select(t => t.Weighed)]);
+        var choice = new Targets(targets, options.Sticky is null ? null : new StickyKey(options.Sticky), scope.Weights);
         var (request, response) = HeaderRules.Compile(scope);
+        var fallback = Fallback.Compile(scope);
         Explain(scope, options, choice, request, response);
-        return new ProxyRoute(choice, options.PreserveHost == true, options.Timeout, request, response).HandleAsync;
+        if (fallback is not null)
+        {
+            scope.Note("fallback", context => fallback.Describe(Exchange.Of(context)));
+        }
+        return new ProxyRoute(choice, options.PreserveHost == true, options.Timeout, request, response)
+        {
+            Fallback = fallback,
+            Standby = standby is null ? null : new ProxyRoute(new Targets([standby], null), options.PreserveHost == true, null, request, response),
+            Mirror = shadow is null ? null : new Mirror(scope, options.Mirror!, shadow),
+        }.HandleAsync;
+    }
+
+    /// <summary>Whom the fallback asks; null where it asks nobody.</summary>
+    private static Target? CompileStandby(RouteScope scope) =>
+        scope.Options<FallbackSection>().Fallback is { To: { } to } options ? CompileBeside(scope, options, to) : null;
+
+    /// <summary>Who gets copies; null for nobody.</summary>
+    private static Target? CompileShadow(RouteScope scope, ProxyOptions options) =>
+        options.Mirror is { To.Length: > 0 } mirror ? CompileBeside(scope, mirror, mirror.To) : null;
+
+    private static Target? CompileBeside(RouteScope scope, Options at, string to)
+    {
+        if (scope.Config.Root.Origin.At("upstreams").Broken)
+        {
+            return null;
+        }
+        var (target, error) = CompileTarget(scope, new TargetOptions { Url = to });
+        if (error is not null)
+        {
+            scope.Check.Error(at, "to", error);
+        }
+        return target;
     }
 
     private static Target[] CompileTargets(RouteScope scope, ProxyOptions options)
@@ -45,13 +81,14 @@ internal sealed class ProxyBackend : IBackend
             {
                 scope.Check.Error(options.To[i], "url", error);
             }
-            else if (target is { Weight: > 0 })
+            else if (target is not null)
             {
                 targets.Add(target);
             }
         }
-        if (targets.Count == 0 && options.To.All(t => t.Weight == 0))
+        if (options.To.All(t => t.Weight == 0))
         {
+            targets.Clear();
             scope.Check.Error(options, "to", "every weight is 0, so nothing can be sent; give one target a weight");
         }
         if (options.Sticky is not null && options.To.Count == 1 && scope.Route.Sections.Written<ProxyOptions>().Sticky is not null)
@@ -151,6 +188,10 @@ internal sealed class ProxyBackend : IBackend
         if (response is not null)
         {
             scope.Note("proxy", $"response headers: {response}");
+        }
+        if (options.Mirror is { } mirror)
+        {
+            scope.Note("proxy", $"{mirror.Sample} copied to {mirror.To}, {mirror.MaxConcurrent} at once, bodies to {mirror.MaxBody}");
         }
         if (options.Timeout is { } timeout)
         {

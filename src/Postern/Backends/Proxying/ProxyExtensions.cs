@@ -1,3 +1,4 @@
+using Postern.Backends.Proxying.Mirroring;
 using Postern.Config;
 
 namespace Postern.Backends.Proxying;
@@ -35,6 +36,23 @@ public static class ProxyExtensions
 
     /// <summary>How long the upstream may take to begin its answer.</summary>
     public static T Timeout<T>(this T at, TimeSpan timeout) where T : SectionBuilder => at.Proxy(o => o with { Timeout = timeout });
+
+    /// <summary>Another upstream that gets a copy of requests: <c>.Mirror("http://shadow")</c>.</summary>
+    public static T Mirror<T>(this T at, string to) where T : SectionBuilder => at.Mirror(new MirrorOptions { To = to });
+
+    /// <summary>The same, and how many requests are copied.</summary>
+    public static T Mirror<T>(this T at, MirrorOptions mirror) where T : SectionBuilder
+    {
+        at.Sections.Off.Remove("mirror");
+        return at.Proxy(o => o with { Mirror = mirror });
+    }
+
+    /// <summary>Requests of this route aren't copied, whatever the gate says.</summary>
+    public static RouteBuilder MirrorOff(this RouteBuilder route)
+    {
+        route.Sections.Off.Add("mirror");
+        return route.Proxy(o => o with { Mirror = null });
+    }
 
     private static T Proxy<T>(this T at, Func<ProxyOptions, ProxyOptions> change) where T : SectionBuilder
     {

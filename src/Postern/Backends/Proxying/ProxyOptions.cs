@@ -1,3 +1,4 @@
+using Postern.Backends.Proxying.Mirroring;
 using Postern.Config;
 using Postern.Wire;
 
@@ -19,6 +20,9 @@ public sealed record ProxyOptions : Options
 
     /// <summary>How long the upstream may take to begin its answer; 504 past it. Default: the upstream's <c>timeout</c>.</summary>
     [Range("1ms", "1h")] public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Another upstream that gets a copy of requests, and whose answers nobody reads: a URL like that of <c>to</c>, or <c>{ to, sample, maxConcurrent, maxBody }</c>.</summary>
+    public MirrorOptions? Mirror { get; init; }
 
     /// <inheritdoc/>
     public override void Validate(Check check)

@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http;
+using Postern.Backends.Proxying.Mirroring;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Transforms.FallingBack;
 
 namespace Postern.Backends.Proxying;
 
@@ -8,6 +10,15 @@ namespace Postern.Backends.Proxying;
 internal sealed class ProxyRoute(
     Targets targets, bool preserveHost, TimeSpan? timeout, HeaderRules? requestRules, HeaderRules? responseRules)
 {
+    /// <summary>What stands in for the upstream where it fails; null for nothing.</summary>
+    public Fallback? Fallback { get; init; }
+
+    /// <summary>Who is asked then, where the fallback asks somebody. It has no fallback itself, so that there is no circle.</summary>
+    public ProxyRoute? Standby { get; init; }
+
+    /// <summary>Who gets copies; null for nobody.</summary>
+    public Mirror? Mirror { get; init; }
+
     public async Task HandleAsync(HttpContext context)
     {
         var exchange = Exchange.Of(context);
@@ -15,15 +26,22 @@ internal sealed class ProxyRoute(
         // 1. Where to, and what.
         var target = targets.Choose(context, exchange);
         var call = Prepare(context, exchange, target);
+        Mirror?.Copy(context, exchange, call);
         UpstreamReply? reply = null;
+        Fallback.Reason? instead = null;
         try
         {
             // 2. Send it through the upstream's chain; the head of the answer comes back.
             reply = (UpstreamReply)await target.Upstream.Chain.SendAsync(call, exchange.ClientGone(context));
             exchange.Destination = call.DestinationName;
+            instead = CanFallBack(context, call) ? Fallback!.For(reply) : null;
 
             // 3. Relay the answer, or two streams where the upstream agreed to another protocol.
-            if (reply.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
+            if (instead is not null)
+            {
+                // Nothing of it has reached the client, and nothing will.
+            }
+            else if (reply.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
             {
                 await Tunnel.RelayAsync(context, exchange, reply, responseRules);
             }
@@ -49,7 +67,11 @@ internal sealed class ProxyRoute(
         catch (Exception e) when (e is UpstreamException or OperationCanceledException or BadHttpRequestException or IOException)
         {
             exchange.Destination = call.DestinationName;
-            await FailAsync(context, exchange, e);
+            instead = reply is null && CanFallBack(context, call) && !exchange.ClientGone(context).IsCancellationRequested ? Fallback!.For(e) : null;
+            if (instead is null)
+            {
+                await FailAsync(context, exchange, e);
+            }
         }
         finally
         {
@@ -59,7 +81,21 @@ internal sealed class ProxyRoute(
                 await reply.FinishAsync();
             }
         }
+
+        // 5. Where the upstream failed and something stands in for it, that answers.
+        if (instead is { } reason)
+        {
+            Fallback!.Begin(exchange, reason);
+            await (Standby is null ? Fallback.AnswerAsync(context, reason, responseRules) : Standby.HandleAsync(context));
+        }
     }
+
+    /// <summary>
+    /// Whether anything can stand in for this request's answer: nobody can be asked with a body that is half gone, and over HTTP/2 a
+    /// fixed 2xx would open a WebSocket that nobody speaks (RFC 8441 §5).
+    /// </summary>
+    private bool CanFallBack(HttpContext context, UpstreamCall call) => Fallback is not null
+        && (Standby is null ? !HttpMethods.IsConnect(context.Request.Method) || Fallback.Fixed!.Status >= 300 : call.Body is null || !call.BodyBegun);
 
     private UpstreamCall Prepare(HttpContext context, Exchange exchange, Target target)
     {

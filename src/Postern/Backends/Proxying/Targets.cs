@@ -10,6 +10,9 @@ internal sealed record Target(UpstreamHandle Upstream, UrlTemplate Url, int Weig
 {
     /// <summary>Differs between targets and is the same on every instance of a fleet.</summary>
     public ulong Seed { get; } = StableHash.Of(Text);
+
+    /// <summary>As the admin port knows it.</summary>
+    public WeighedTarget Weighed => new(Text, Upstream.Name, Weight);
 }
 
 /// <summary>
@@ -21,17 +24,15 @@ internal sealed class Targets
 {
     private const double GoldenRatio = 0.6180339887498949;
     private readonly Target[] targets;
-    private readonly double[] upTo;
     private readonly StickyKey? sticky;
+    private readonly LiveWeights weights;
     private long count = -1;
 
-    public Targets(Target[] targets, StickyKey? sticky)
-    {
-        (this.targets, this.sticky) = (targets, sticky);
-        var total = (double)targets.Sum(t => (long)t.Weight);
-        var sum = 0L;
-        upTo = [.. targets.Select(t => (sum += t.Weight) / total)];
-    }
+    /// <param name="targets">The targets, those without weight too.</param>
+    /// <param name="sticky">What a caller is recognised by; null where none is.</param>
+    /// <param name="weights">How they share, where that may change; else as they were written.</param>
+    public Targets(Target[] targets, StickyKey? sticky, LiveWeights? weights = null) =>
+        (this.targets, this.sticky, this.weights) = (targets, sticky, weights ?? new LiveWeights([.. targets.Select(t => t.Weighed)]));
 
     public Target Choose(HttpContext context, Exchange exchange)
     {
@@ -49,33 +50,24 @@ internal sealed class Targets
         {
             return [(Choose(context, exchange), 1)];
         }
-        var total = (double)targets.Sum(t => (long)t.Weight);
-        return [.. targets.Select(t => (t, t.Weight / total))];
+        var shares = weights.Now;
+        return [.. targets.Select((t, i) => (Target: t, Share: shares.Weights[i] / shares.Total)).Where(t => t.Share > 0)];
     }
 
-    private Target ByTurn()
-    {
-        var point = Interlocked.Increment(ref count) * GoldenRatio % 1.0;
-        for (var i = 0; i < upTo.Length; i++)
-        {
-            if (point < upTo[i])
-            {
-                return targets[i];
-            }
-        }
-        return targets[^1];
-    }
+    private Target ByTurn() => targets[weights.Now.At(Interlocked.Increment(ref count) * GoldenRatio % 1.0)];
 
     private Target ByKey(ulong key)
     {
+        var shares = weights.Now.Weights;
         var (best, bestScore) = (targets[0], double.PositiveInfinity);
-        foreach (var target in targets)
+        for (var i = 0; i < targets.Length; i++)
         {
-            var point = ((StableHash.Mix(key ^ target.Seed) >> 11) + 0.5) / (1UL << 53);
-            var score = -Math.Log(point) / target.Weight;
+            // Without weight the score is infinite, and never the best.
+            var point = ((StableHash.Mix(key ^ targets[i].Seed) >> 11) + 0.5) / (1UL << 53);
+            var score = -Math.Log(point) / shares[i];
             if (score < bestScore)
             {
-                (best, bestScore) = (target, score);
+                (best, bestScore) = (targets[i], score);
             }
         }
         return best;

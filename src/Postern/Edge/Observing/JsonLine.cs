@@ -44,6 +44,10 @@ internal sealed class JsonLine
         if (entry.Failure != Failure.None)
         {
             Text(",\"failure\":"u8, FailureTable.Of(entry.Failure).Code);
+        }
+        Optional(",\"fallback\":"u8, entry.Fallback);
+        if (entry.Failure != Failure.None || entry.Fallback is not null)
+        {
             Optional(",\"reason\":"u8, entry.Reason);
         }
         Text(",\"traceId\":"u8, entry.TraceId);
@@ -64,7 +68,7 @@ internal sealed class JsonLine
     private void Reserve(in AccessLogEntry entry)
     {
         var characters = entry.Gate.Length + entry.Route.Length + entry.Method.Length + entry.Path.Length + entry.TraceId.Length + entry.RequestId.Length
-            + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Reason?.Length ?? 0)
+            + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Fallback?.Length ?? 0) + (entry.Reason?.Length ?? 0)
             + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0) + (entry.Tier?.Length ?? 0) + (entry.Limit?.Length ?? 0);
         var needed = length + 512 + (characters * 6);
         if (needed > buffer.Length)

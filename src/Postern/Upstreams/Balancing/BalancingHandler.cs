@@ -91,8 +91,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         var member = bound is not null && call.Tried?.Contains(bound.Destination) is not true && Admits(bound, call) ? bound : Pick(call, choice);
         var destination = member.Destination;
         call.Destination = destination;
-        call.Counted = destination.Calls;
-        destination.Calls.Enter();
+        call.Enter(destination.Calls);
         var binds = affinity is not null && member != bound && call.Exchange is not null;
         return member.Judges.Length == 0 && !binds ? base.SendAsync(request, cancellationToken) : WatchAsync(call, member, binds, cancellationToken);
     }

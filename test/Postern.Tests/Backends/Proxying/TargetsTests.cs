@@ -61,6 +61,42 @@ public sealed class TargetsTests
         Assert.InRange(moved, 850, 1150);
     }
 
+    [Fact]
+    public void Weights_change_while_requests_come()
+    {
+        Target[] sides = [Target("a", 100), Target("b", 0)];
+        var weights = new LiveWeights([.. sides.Select(s => s.Weighed)]);
+        var (byTurn, byKey) = (new Targets(sides, sticky: null, weights), new Targets(sides, new StickyKey("ip"), weights));
+        Assert.All(Callers(1000), c => Assert.Equal(("a", "a"), (Choose(byTurn, c), Choose(byKey, c))));
+        Assert.Null(weights.Set(new Dictionary<string, int> { ["b"] = 25, ["http://a/"] = 75 }, default));
+        Assert.InRange(Callers(1000).Count(c => Choose(byTurn, c) == "b"), 249, 251);
+        Assert.InRange(Callers(1000).Count(c => Choose(byKey, c) == "b"), 200, 300);
+        Assert.Null(weights.Set(new Dictionary<string, int> { ["a"] = 0 }, default));
+        Assert.All(Callers(1000), c => Assert.Equal(("b", "b"), (Choose(byTurn, c), Choose(byKey, c))));
+    }
+
+    [Theory]
+    [InlineData("c", 1, "no target 'c' (there are: http://a/, http://b/)")]
+    [InlineData("a", -1, "a weight is between 0 and 1000000, got -1 for 'a'")]
+    [InlineData("a", 1_000_001, "a weight is between 0 and 1000000, got 1000001 for 'a'")]
+    [InlineData("a", 0, "every weight would be 0, so nothing could be sent; give one target a weight")]
+    public void Weights_that_make_no_sense_change_nothing(string name, int weight, string problem)
+    {
+        var weights = new LiveWeights([new("http://a/", "a", 1), new("http://b/", "b", 0)]);
+        Assert.Equal(problem, weights.Set(new Dictionary<string, int> { ["b"] = 0, [name] = weight }, default));
+        Assert.Equal([1, 0], weights.Now.Weights);
+        Assert.Null(weights.Now.Since);
+    }
+
+    [Fact]
+    public void Two_targets_of_one_upstream_are_told_apart_by_their_URLs()
+    {
+        var weights = new LiveWeights([new("http://a/new", "a", 1), new("http://a/old", "a", 1)]);
+        Assert.Contains("name one by its URL", weights.Set(new Dictionary<string, int> { ["a"] = 1 }, default), StringComparison.Ordinal);
+        Assert.Null(weights.Set(new Dictionary<string, int> { ["http://a/old"] = 9 }, default));
+        Assert.Equal([1, 9], weights.Now.Weights);
+    }
+
     [Theory]
     [InlineData("header:X-Device", "X-Device")]
     [InlineData("cookie:device", "Cookie")]

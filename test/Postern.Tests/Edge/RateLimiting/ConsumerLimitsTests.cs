@@ -3,7 +3,9 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
 using Postern.Edge.RateLimiting;
+using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
+using Postern.Runtime;
 using Postern.Server.Administering;
 using Postern.Tests.Harness;
 
@@ -146,6 +148,8 @@ public sealed class ConsumerLimitsTests
             Metrics = new MetricRegistry(),
             WriteConfig = _ => { },
             Limits = gateway.Limits,
+            Upstreams = new LiveUpstreams(new StatePool()),
+            Routes = new LiveRoutes(() => [], time, NullLogger.Instance),
             ReloadAsync = () => throw new NotSupportedException(),
         }, NullLoggerFactory.Instance, time);
         await admin.StartAsync();

@@ -1,0 +1,122 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+
+namespace Postern.Transforms.FallingBack;
+
+/// <summary>
+/// What stands in for an upstream's failure: when, and with which answer. Whoever calls an upstream asks it before anything has
+/// been answered; what <c>to</c> names is the caller's to ask.
+/// </summary>
+internal sealed class Fallback
+{
+    private readonly bool[] kinds = new bool[Enum.GetValues<FallbackCauseKind>().Length];
+    private readonly bool[] statuses = new bool[600];
+    private readonly Counter?[] counters = new Counter?[600 + Enum.GetValues<FallbackCauseKind>().Length];
+    private readonly Func<string, Counter> counter;
+
+    private Fallback(RouteScope scope, FallbackOptions options)
+    {
+        Options = options;
+        foreach (var cause in options.On)
+        {
+            kinds[(int)cause.Kind] |= cause.Kind != FallbackCauseKind.Status;
+            for (var status = cause.Statuses.From; cause.Kind == FallbackCauseKind.Status && status <= cause.Statuses.To; status++)
+            {
+                statuses[status] = true;
+            }
+        }
+        if (options.To is null)
+        {
+            Fixed = FixedAnswer.Compile(scope.Template.Parameters, options.Status ?? 200, options.Headers, options.Body ?? options.File?.Text, TypeOf(options.File));
+        }
+        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, $"{(scope.Route.Method == "*" ? "ANY" : scope.Route.Method)} {scope.Route.Template}");
+        counter = reason => metrics.Counter(
+            "postern_fallbacks_total", "Requests answered by a fallback, by why.", ("gate", gate), ("route", route), ("reason", reason));
+    }
+
+    /// <summary>What was written.</summary>
+    public FallbackOptions Options { get; }
+
+    /// <summary>The answer, where it is a fixed one.</summary>
+    public FixedAnswer? Fixed { get; }
+
+    /// <summary>The route's fallback, or null for none.</summary>
+    public static Fallback? Compile(RouteScope scope) =>
+        scope.Options<FallbackSection>().Fallback is not { } options ? null : new Fallback(scope, options);
+
+    /// <summary>Why it stands in for a call that failed; null where it doesn't.</summary>
+    public Reason? For(Exception e)
+    {
+        if (e is not UpstreamException failed || KindOf(failed.Failure) is not { } kind)
+        {
+            return null;
+        }
+        return kinds[(int)kind] || statuses[FailureTable.Of(failed.Failure).Status]
+            ? new Reason(FallbackCause.WordOf(kind), 600 + (int)kind, failed.Message, failed.RetryAfter) : null;
+    }
+
+    /// <summary>Why it stands in for an answer; null where it doesn't.</summary>
+    public Reason? For(UpstreamReply reply)
+    {
+        var status = (int)reply.StatusCode;
+        return status < statuses.Length && statuses[status]
+            ? new Reason(status.ToString(CultureInfo.InvariantCulture), status, $"the upstream answered {status}", null) : null;
+    }
+
+    /// <summary>It stands in: from here on answer, log and metrics say so.</summary>
+    public void Begin(Exchange exchange, in Reason reason)
+    {
+        (exchange.Fallback, exchange.FailureReason) = (reason.Word, reason.Why);
+        exchange.AnswerFields.Remove("Postern-Fallback");
+        exchange.AnswerFields.Add("Postern-Fallback", reason.Word);
+        // Only what has happened has a series.
+        (counters[reason.Index] ??= counter(reason.Word)).Add();
+    }
+
+    /// <summary>Gives the fixed answer.</summary>
+    public Task AnswerAsync(HttpContext context, in Reason reason, HeaderRules? rules)
+    {
+        var headers = context.Response.Headers;
+        // What stands in for an answer must not be kept as if it were one.
+        headers.CacheControl = "no-store";
+        if (Fixed!.Status is 429 or 503 && reason.RetryAfter is { } seconds)
+        {
+            headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+        return Fixed.WriteAsync(context, rules);
+    }
+
+    /// <summary>What it does, for <c>postern explain</c>.</summary>
+    public string Describe(Exchange exchange) =>
+        $"{(Fixed is null ? $"asks {Options.To}" : $"answers {Fixed.Describe(exchange)}")} on {string.Join(", ", Options.On)}";
+
+    private static FallbackCauseKind? KindOf(Failure failure) => failure switch
+    {
+        Failure.UpstreamUnreachable => FallbackCauseKind.Connect,
+        Failure.UpstreamTimeout => FallbackCauseKind.Timeout,
+        Failure.UpstreamGone or Failure.UpstreamProtocol => FallbackCauseKind.Reset,
+        Failure.UpstreamOpen => FallbackCauseKind.Open,
+        Failure.UpstreamFull or Failure.UpstreamBusy => FallbackCauseKind.Full,
+        Failure.UpstreamEmpty => FallbackCauseKind.Empty,
+        _ => null,
+    };
+
+    private static string? TypeOf(FileText? file) => file is null ? null : Path.GetExtension(file.Path).ToLowerInvariant() switch
+    {
+        ".html" or ".htm" => "text/html; charset=utf-8",
+        ".json" => "application/json",
+        ".xml" => "application/xml",
+        ".svg" => "image/svg+xml",
+        _ => null,
+    };
+
+    /// <summary>Why a fallback stands in.</summary>
+    /// <param name="Word">For the client, logs and metrics: <c>timeout</c>, <c>503</c>.</param>
+    /// <param name="Index">Its place among the counters.</param>
+    /// <param name="Why">For the log alone.</param>
+    /// <param name="RetryAfter">Seconds after which trying again may help; null where nobody knows.</param>
+    public readonly record struct Reason(string Word, int Index, string Why, int? RetryAfter);
+}
