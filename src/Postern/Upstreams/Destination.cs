@@ -109,6 +109,9 @@ internal sealed class Destination : IDestination, IDisposable
     /// <summary>The same address with a connection of its own, for whoever must not wait for one that calls share.</summary>
     public Destination Apart(TimeSpan connectTimeout) => new(Url, settings with { ConnectTimeout = connectTimeout, MaxConnections = 1 }, host);
 
+    /// <summary>Whether the URL has an address where others have a name.</summary>
+    public static bool IsAddress(string url) => new Uri(url).HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6;
+
     /// <summary>What is wrong with a destination's URL, or null.</summary>
     public static string? Problem(string url)
     {

@@ -2,8 +2,10 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
 using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Forwarding;
+using Postern.Upstreams.Resolving;
 
 namespace Postern.Upstreams;
 
@@ -21,19 +23,21 @@ internal sealed partial class DestinationSet : ILive
     private readonly Judging judging;
     private readonly Func<Destination, string?> tag;
     private readonly SlowStart slowStart;
+    private readonly MetricRegistry metrics;
     private readonly Dictionary<string, int> weights = new(StringComparer.OrdinalIgnoreCase);
     private ImmutableArray<Member> members = [];
     private volatile Choice choice;
     private ILogger? logger;
     private bool ended;
 
-    /// <summary>One entry of the configuration.</summary>
-    private sealed record Listed(Destination Destination, int Weight, bool IsBackup);
+    /// <summary>One entry of the configuration: an address, or a name that leads to several.</summary>
+    private sealed record Listed(string Url, Destination? Destination, Resolution? Resolution, int Weight, bool IsBackup);
 
-    private DestinationSet(string upstream, string key, ImmutableArray<Listed> listed, Judging judging, Func<Destination, string?> tag, TimeSpan slowStart)
+    private DestinationSet(string upstream, string key, ImmutableArray<Listed> listed, Judging judging, Func<Destination, string?> tag, TimeSpan slowStart, MetricRegistry metrics)
     {
-        (Upstream, Key, this.listed, this.judging, this.tag) = (upstream, key, listed, judging, tag);
+        (Upstream, Key, this.listed, this.judging, this.tag, this.metrics) = (upstream, key, listed, judging, tag, metrics);
         this.slowStart = new SlowStart(slowStart, Choose);
+        Resolved = Task.WhenAll(listed.Select(l => l.Resolution?.Settled).OfType<Task>());
         members = Gather();
         choice = Select();
     }
@@ -50,6 +54,15 @@ internal sealed partial class DestinationSet : ILive
     /// <summary>Who may be called now.</summary>
     public Choice Now => choice;
 
+    /// <summary>Told after <see cref="Members"/> have changed: DNS has found others, or weights were set.</summary>
+    public event Action? MembersChanged;
+
+    /// <summary>How long a call waits for that; as long as for a connection.</summary>
+    public TimeSpan Patience { get; private init; }
+
+    /// <summary>Done once every name has been looked up, with whatever success.</summary>
+    public Task Resolved { get; }
+
     /// <inheritdoc/>
     public string? NotReady => null;
 
@@ -57,26 +70,38 @@ internal sealed partial class DestinationSet : ILive
     public static DestinationSet Of(UpstreamScope scope)
     {
         var (forwarding, balancing, judging) = (scope.Options<ForwardingOptions>(), scope.Options<BalancingOptions>(), Judging.Of(scope));
-        var listed = forwarding.Destinations.Where(d => Destination.Problem(d.Url) is null).DistinctBy(d => d.Url)
-            .Select(d => new Listed(Destination.Of(scope, d.Url, forwarding), d.Weight, d.Backup)).ToImmutableArray();
+        var listed = forwarding.Destinations.Where(d => Destination.Problem(d.Url) is null).DistinctBy(d => d.Url).Select(d => Find(scope, d, forwarding)).ToImmutableArray();
         var slowStart = balancing.SlowStart ?? TimeSpan.Zero;
-        var key = $"{scope.Upstream.Name} {string.Join(' ', listed.Select(l => $"{l.Destination.Url} {l.Weight} {l.IsBackup}"))} {DestinationSettings.From(forwarding)} "
-            + $"{slowStart} {(balancing.Affinity is { } affinity ? ConfigText.Fingerprint(affinity) : "")} {judging.Key}";
+        var key = $"{scope.Upstream.Name} {string.Join(' ', listed.Select(l => $"{l.Url} {l.Weight} {l.IsBackup}"))} {DestinationSettings.From(forwarding)} {Mark(forwarding.Resolve)} "
+            + $"{slowStart} {Mark(balancing.Affinity)} {judging.Key}";
         return scope.State.Keep("destinations", key, () =>
-            new DestinationSet(scope.Upstream.Name, key, listed, judging, Affinity.Tags(scope.Upstream.Name, balancing.Affinity), slowStart));
+            new DestinationSet(scope.Upstream.Name, key, listed, judging, Affinity.Tags(scope.Upstream.Name, balancing.Affinity), slowStart, MetricRegistry.Of(scope.State))
+            {
+                Patience = DestinationSettings.From(forwarding).ConnectTimeout,
+            });
     }
+
+    private static Listed Find(UpstreamScope scope, DestinationOptions entry, ForwardingOptions forwarding) =>
+        forwarding.Resolve is { } resolve && !Destination.IsAddress(entry.Url)
+            ? new Listed(entry.Url, null, Resolution.Of(scope, entry.Url, forwarding, resolve), entry.Weight, entry.Backup)
+            : new Listed(entry.Url, Destination.Of(scope, entry.Url, forwarding), null, entry.Weight, entry.Backup);
+
+    private static string Mark(Options? options) => options is null ? "" : ConfigText.Fingerprint(options);
 
     /// <inheritdoc/>
     public void Start(TimeProvider time, ILogger logger)
     {
+        metrics.Gauge("postern_upstream_destinations", "Destinations of an upstream: listed, or found by DNS.", () => members.Length, ("upstream", Upstream));
+        metrics.Gauge("postern_upstream_destinations_in_use", "Destinations that may be called now.", () => choice.Members.Length, ("upstream", Upstream));
         lock (gate)
         {
             this.logger = logger;
-            slowStart.Start(time, members);
-            foreach (var member in members)
+            slowStart.Start(time);
+            foreach (var entry in listed)
             {
-                member.Destination.Changed += OnChanged;
+                entry.Resolution?.Changed += OnFound;
             }
+            Welcome(Gather(), []);
         }
         Choose();
     }
@@ -88,6 +113,10 @@ internal sealed partial class DestinationSet : ILive
         {
             ended = true;
             slowStart.Dispose();
+            foreach (var entry in listed)
+            {
+                entry.Resolution?.Changed -= OnFound;
+            }
             foreach (var member in members)
             {
                 member.Destination.Changed -= OnChanged;
@@ -127,9 +156,10 @@ internal sealed partial class DestinationSet : ILive
             {
                 weights[name] = weight;
             }
-            members = Gather();
+            Welcome(Gather(), members);
         }
         Choose();
+        MembersChanged?.Invoke();
         if (logger is not null)
         {
             LogWeights(logger, Upstream, string.Join(", ", members.Select(m => $"{m.Destination.Name} {m.Weight}")));
@@ -139,6 +169,36 @@ internal sealed partial class DestinationSet : ILive
 
     private static bool Names(Member member, string name) =>
         name.Equals(member.Destination.Name, StringComparison.OrdinalIgnoreCase) || name.Equals(member.Listed, StringComparison.OrdinalIgnoreCase);
+
+    private void OnFound()
+    {
+        lock (gate)
+        {
+            if (ended)
+            {
+                return;
+            }
+            Welcome(Gather(), members);
+        }
+        Choose();
+        MembersChanged?.Invoke();
+    }
+
+    /// <summary>Takes the members that there are now in the place of those before.</summary>
+    private void Welcome(ImmutableArray<Member> all, ImmutableArray<Member> before)
+    {
+        var (here, were) = (all.Select(m => m.Destination).ToHashSet(), before.Select(m => m.Destination).ToHashSet());
+        foreach (var gone in were.Where(d => !here.Contains(d)))
+        {
+            gone.Changed -= OnChanged;
+        }
+        foreach (var came in here.Where(d => !were.Contains(d)))
+        {
+            came.Changed += OnChanged;
+        }
+        slowStart.Arrive(here);
+        members = all;
+    }
 
     private void OnChanged(Destination which)
     {
@@ -153,19 +213,28 @@ internal sealed partial class DestinationSet : ILive
     private ImmutableArray<Member> Gather()
     {
         var known = members.ToDictionary(m => m.Destination);
-        var all = ImmutableArray.CreateBuilder<Member>();
+        var all = new List<Member>();
         foreach (var entry in listed)
         {
-            Add(entry.Destination, entry.Destination.Name, entry.Weight, entry.IsBackup);
+            if (entry.Destination is { } own)
+            {
+                Add(own, own.Name, entry.Weight, entry.IsBackup);
+                continue;
+            }
+            foreach (var found in entry.Resolution!.Now)
+            {
+                Add(found.Destination, entry.Resolution.Name, (int)Math.Min(MaxWeight, (long)entry.Weight * found.Weight), entry.IsBackup || found.IsBackup);
+            }
         }
-        return all.ToImmutable();
+        // Two names may lead to one place.
+        return [.. all.DistinctBy(m => m.Destination.Name)];
 
         void Add(Destination destination, string name, int weight, bool backup)
         {
-            var own = weights.TryGetValue(destination.Name, out var set) || weights.TryGetValue(name, out set) ? set : weight;
+            var set = weights.TryGetValue(destination.Name, out var own) || weights.TryGetValue(name, out own) ? own : weight;
             all.Add(known.TryGetValue(destination, out var member)
-                ? member with { Weight = own, IsBackup = backup }
-                : new Member(destination, own, backup, judging.For(destination)) { Tag = tag(destination), Listed = name });
+                ? member with { Weight = set, IsBackup = backup }
+                : new Member(destination, set, backup, judging.For(destination)) { Tag = tag(destination), Listed = name });
         }
     }
 

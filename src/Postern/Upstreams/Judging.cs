@@ -28,8 +28,9 @@ internal sealed record Judging(string Key, double PanicBelow, Func<Destination, 
     }
 
     /// <summary>Whether its destinations are those that are listed.</summary>
-    public static bool IsFixed(UpstreamScope scope) => true;
+    public static bool IsFixed(UpstreamScope scope) => scope.Options<ForwardingOptions>() is { } forwarding
+        && (forwarding.Resolve is null || forwarding.Destinations.All(d => Destination.Problem(d.Url) is not null || Destination.IsAddress(d.Url)));
 
     /// <summary>Whether the upstream has, or may find, more than one destination.</summary>
-    public static bool HasSeveral(UpstreamScope scope) => scope.Options<ForwardingOptions>().Destinations.Count > 1;
+    public static bool HasSeveral(UpstreamScope scope) => !IsFixed(scope) || scope.Options<ForwardingOptions>().Destinations.Count > 1;
 }

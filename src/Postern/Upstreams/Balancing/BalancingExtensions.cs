@@ -1,5 +1,6 @@
 using Postern.Config;
 using Postern.Upstreams.Forwarding;
+using Postern.Upstreams.Resolving;
 
 namespace Postern.Upstreams.Balancing;
 
@@ -33,6 +34,12 @@ public static class BalancingExtensions
     /// <param name="sameSite">Whether a browser sends it with requests that other sites cause.</param>
     public static UpstreamBuilder Affinity(this UpstreamBuilder upstream, string cookie, TimeSpan? maxAge = null, string? secret = null, SameSite sameSite = SameSite.Lax) =>
         upstream.Set<BalancingOptions>(o => o with { Affinity = new AffinityOptions { Cookie = cookie, MaxAge = maxAge, Secret = secret, SameSite = sameSite } });
+
+    /// <summary>Makes a destination of each address that the host name of its URL has, and keeps looking.</summary>
+    public static UpstreamBuilder Resolve(this UpstreamBuilder upstream, ResolveBy by = ResolveBy.Dns) => upstream.Resolve(new ResolveOptions { By = by });
+
+    /// <summary>The same, with more to say of it.</summary>
+    public static UpstreamBuilder Resolve(this UpstreamBuilder upstream, ResolveOptions options) => upstream.Set<ForwardingOptions>(o => o with { Resolve = options });
 
     /// <summary>How long the weight of a destination that is new, or was in trouble, grows to all of it.</summary>
     public static UpstreamBuilder SlowStart(this UpstreamBuilder upstream, TimeSpan duration) =>

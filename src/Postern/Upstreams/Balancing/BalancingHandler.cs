@@ -1,6 +1,7 @@
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Upstreams.Forwarding;
+using Postern.Upstreams.Resolving;
 
 namespace Postern.Upstreams.Balancing;
 
@@ -20,6 +21,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         {
             var (forwarding, options) = (scope.Options<ForwardingOptions>(), scope.Options<BalancingOptions>());
             Check(scope, forwarding);
+            CheckResolve(scope, forwarding);
             CheckCookie(scope, options);
             Explain(scope, forwarding, options);
             return new BalancingHandler(DestinationSet.Of(scope), Rule.Of(options.Balance ?? new()), options.Affinity is { } a ? new Affinity(a) : null, next);
@@ -51,6 +53,23 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
             }
         }
 
+        private static void CheckResolve(UpstreamScope scope, ForwardingOptions forwarding)
+        {
+            if (forwarding.Resolve is not { } resolve)
+            {
+                return;
+            }
+            var names = forwarding.Destinations.Where(d => Destination.Problem(d.Url) is null && !Destination.IsAddress(d.Url)).Select(d => d.Url).ToList();
+            if (names.Count == 0 && forwarding.Destinations.Count > 0 && forwarding.Destinations.All(d => Destination.Problem(d.Url) is null))
+            {
+                scope.Check.Warn(forwarding, "resolve", "has no effect, since each destination is an address; remove it, or write a host's name");
+            }
+            else if (resolve.By == ResolveBy.Srv && names.Find(n => n.AsSpan(7).Contains(':')) is { } port)
+            {
+                scope.Check.Error(forwarding, "resolve", $"SRV records say the port, got '{port}'; write http://{new Uri(port).Host}");
+            }
+        }
+
         /// <summary>Two upstreams that set one cookie would unbind each other's clients all the time.</summary>
         private static void CheckCookie(UpstreamScope scope, BalancingOptions options)
         {
@@ -72,6 +91,11 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
             var rule = Sections.KeyOf(balance.Rule.ToString()) + (balance.Rule == Balance.Hash ? $" by {balance.By ?? "consumer"}, up to {balance.MaxLoad} of a share" : "");
             var even = forwarding.Destinations.All(d => d.Weight == 1);
             scope.Note("balance", $"{rule} of {string.Join(", ", forwarding.Destinations.Select(d => d.Url + (even ? "" : $" (weight {d.Weight})") + (d.Backup ? " (backup)" : "")))}");
+            if (forwarding.Resolve is { } resolve)
+            {
+                var of = resolve.By == ResolveBy.Srv ? "SRV records" : "A and AAAA records";
+                scope.Note("balance", $"names are resolved by {of}, again when these are too old, but not within {Scalars.Format(resolve.Floor)}");
+            }
             if (options.Affinity is { } affinity)
             {
                 scope.Note("balance", $"clients are bound by cookie {affinity.Cookie}");
@@ -87,13 +111,32 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
     {
         var call = (UpstreamCall)request;
         var choice = set.Now;
+        return choice.Members.Length > 0 || set.Resolved.IsCompleted ? SendAsync(call, choice, cancellationToken) : ResolveAsync(call, cancellationToken);
+    }
+
+    /// <summary>The first calls come before the first answer of the DNS; they wait for it as for a connection.</summary>
+    private async Task<HttpResponseMessage> ResolveAsync(UpstreamCall call, CancellationToken cancel)
+    {
+        try
+        {
+            await set.Resolved.WaitAsync(set.Patience, cancel);
+        }
+        catch (TimeoutException)
+        {
+            throw new UpstreamException(Failure.UpstreamEmpty, $"{set.Upstream} has not been resolved within {Scalars.Format(set.Patience)}");
+        }
+        return await SendAsync(call, set.Now, cancel);
+    }
+
+    private Task<HttpResponseMessage> SendAsync(UpstreamCall call, Choice choice, CancellationToken cancel)
+    {
         var bound = affinity?.Find(call, choice);
         var member = bound is not null && call.Tried?.Contains(bound.Destination) is not true && Admits(bound, call) ? bound : Pick(call, choice);
         var destination = member.Destination;
         call.Destination = destination;
         call.Enter(destination.Calls);
         var binds = affinity is not null && member != bound && call.Exchange is not null;
-        return member.Judges.Length == 0 && !binds ? base.SendAsync(request, cancellationToken) : WatchAsync(call, member, binds, cancellationToken);
+        return member.Judges.Length == 0 && !binds ? base.SendAsync(call, cancel) : WatchAsync(call, member, binds, cancel);
     }
 
     private async Task<HttpResponseMessage> WatchAsync(UpstreamCall call, Member member, bool binds, CancellationToken cancel)

@@ -18,29 +18,26 @@ internal sealed class SlowStart(TimeSpan duration, Action step) : IDisposable
     private ITimer? timer;
     private bool running;
 
-    /// <summary>The destinations that an upstream begins with, or that a reload brought.</summary>
-    public void Start(TimeProvider time, IEnumerable<Member> members)
+    /// <summary>From now on time passes.</summary>
+    public void Start(TimeProvider time)
     {
         this.time = time;
         if (duration > TimeSpan.Zero)
         {
             timer = time.CreateTimer(_ => step(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
-        Arrive(members.Select(m => m.Destination), members.Any(m => m.Destination.IsKnown));
     }
 
-    /// <summary>Destinations that have not been seen before begin slowly, where there are others already.</summary>
-    public void Arrive(IEnumerable<Destination> destinations, bool areOthers)
+    /// <summary>These are there: those that have not been before begin slowly, where there are others that have.</summary>
+    public void Arrive(IReadOnlyCollection<Destination> destinations)
     {
-        foreach (var destination in destinations)
+        var areOthers = destinations.Any(d => d.IsKnown);
+        foreach (var destination in destinations.Where(d => !d.IsKnown))
         {
-            if (!destination.IsKnown)
+            destination.IsKnown = true;
+            if (areOthers)
             {
-                destination.IsKnown = true;
-                if (areOthers)
-                {
-                    Begin(destination);
-                }
+                Begin(destination);
             }
         }
     }

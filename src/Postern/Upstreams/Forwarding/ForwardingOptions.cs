@@ -1,4 +1,5 @@
 using Postern.Config;
+using Postern.Upstreams.Resolving;
 
 namespace Postern.Upstreams.Forwarding;
 
@@ -10,6 +11,10 @@ public sealed record ForwardingOptions : Options
 
     /// <summary>All destinations: URLs, or <c>{ url, weight, backup }</c>.</summary>
     [OneOrMany] public IReadOnlyList<DestinationOptions>? Urls { get; init; }
+
+    /// <summary>Makes a destination of each address that a URL's host name has, and keeps looking: <c>dns</c> for A and AAAA records, <c>srv</c> for
+    /// SRV, or a mapping. Without it a name is one destination, and looked up for each connection.</summary>
+    public ResolveOptions? Resolve { get; init; }
 
     /// <summary>The protocol spoken to every destination.</summary>
     [Default("http1")] public UpstreamProtocol? Protocol { get; init; }
