@@ -40,7 +40,7 @@ public sealed record ResolveOptions : Options
         {
             check.Error(this, "service", "only SRV records are of a service; write by: srv, or remove it");
         }
-        else if (Service is not null && DnsMessage.Problem($"_{Service}._tcp") is not null)
+        else if (Service is not null && (Service.StartsWith('_') || Service.Contains('.') || DnsMessage.Problem($"_{Service}._tcp") is not null))
         {
             check.Error(this, "service", $"not a service's name, got '{Service}'; write http for _http._tcp");
         }

@@ -1,5 +1,6 @@
 using Postern.Pipeline;
 using Postern.Upstreams.Balancing;
+using Postern.Upstreams.Breaking;
 using Postern.Upstreams.Resolving;
 
 namespace Postern.Tests.Upstreams.Balancing;
@@ -60,5 +61,39 @@ public sealed class BalancingHandlerTests
         using var none = Balanced.Of(u => u.Destination("http://nowhere.invalid:1").Resolve(new ResolveOptions { Servers = ["127.0.0.1:1"], Timeout = TimeSpan.FromMilliseconds(100) }));
         var e = await Assert.ThrowsAsync<UpstreamException>(() => none.SendAsync());
         Assert.Equal(Failure.UpstreamEmpty, e.Failure);
+    }
+
+    [Fact]
+    public async Task One_whose_breaker_is_open_is_passed_over_and_its_share_spreads_over_all_others()
+    {
+        using var up = Balanced.Of(u => u.Balance(Balance.RoundRobin).Breaker(b => b with { Failures = 1 }).Destination("http://a:1").Destination("http://b:1").Destination("http://c:1"));
+        up.Next = call => call.DestinationName == "b:1"
+            ? Task.FromException<HttpResponseMessage>(new UpstreamException(Failure.UpstreamUnreachable, "no"))
+            : Task.FromResult<HttpResponseMessage>(new EmptyReply());
+        await Assert.ThrowsAsync<UpstreamException>(async () => await up.CountAsync(3));
+        var counts = await up.CountAsync(1000);
+        Assert.DoesNotContain("b:1", counts.Keys);
+        Assert.All(counts.Values, c => Assert.InRange(c, 400, 600));
+    }
+
+    [Fact]
+    public async Task When_no_destination_takes_calls_it_fails_at_once_and_says_when_to_come_back()
+    {
+        using var up = Balanced.Of(u => u.Breaker(b => b with { Failures = 1, OpenFor = TimeSpan.FromSeconds(7) }).Destination("http://a:1").Destination("http://b:1"));
+        var calls = 0;
+        up.Next = call =>
+        {
+            calls++;
+            call.Settle(null);
+            return Task.FromException<HttpResponseMessage>(new UpstreamException(Failure.UpstreamGone, "no"));
+        };
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal(Failure.UpstreamGone, (await Assert.ThrowsAsync<UpstreamException>(() => up.SendAsync())).Failure);
+        }
+        var e = await Assert.ThrowsAsync<UpstreamException>(() => up.SendAsync());
+        Assert.Equal((Failure.UpstreamOpen, 2), (e.Failure, calls));
+        Assert.InRange(e.RetryAfter!.Value, 6, 7);
+        Assert.All(up.Set.Members, m => Assert.Equal(0, m.Destination.Calls.Value));
     }
 }
