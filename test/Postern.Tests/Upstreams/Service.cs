@@ -46,6 +46,9 @@ internal sealed class Service : IAsyncDisposable
 
     public int Asked => Heads.Count;
 
+    /// <summary>How many of them were health checks.</summary>
+    public int Probes => Heads.Count(h => h.Contains("User-Agent: Postern health check", StringComparison.Ordinal));
+
     /// <summary>Connections that have come.</summary>
     public int Accepted => upstream.Accepted;
 
