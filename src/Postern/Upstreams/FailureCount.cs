@@ -8,6 +8,20 @@ internal sealed class FailureCount(FailureRule rule)
     private readonly RollingWindow? window = rule.Rate is null ? null : new RollingWindow(rule.Window);
     private int inARow;
 
+    /// <summary>Whether the last failures in a row are too many.</summary>
+    public bool HasRun => Volatile.Read(ref inARow) >= rule.InARow;
+
+    /// <summary>Whether this is part of what is too much elsewhere: the last call failed, or too large a share, of however few.</summary>
+    public bool Joins(long now, bool run)
+    {
+        if (run || window is null)
+        {
+            return Volatile.Read(ref inARow) > 0;
+        }
+        var (calls, failed) = window.Sum(now);
+        return failed > 0 && failed >= rule.Rate * calls;
+    }
+
     /// <summary>Counts a call. What is too much by now, in words; null while nothing is.</summary>
     public string? Add(long now, bool failed)
     {

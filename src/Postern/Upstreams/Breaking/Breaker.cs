@@ -22,7 +22,7 @@ internal sealed partial class Breaker : IJudge
     public Breaker(Breakers room, string? destination)
     {
         (this.room, this.destination, plan) = (room, destination, room.Plan);
-        phase = new Closed(this, plan.Rule, default, 0, 0);
+        phase = new Closed(plan.Rule, default, 0, 0);
         (string, string)[] labels = destination is null ? [("upstream", room.Upstream)] : [("upstream", room.Upstream), ("destination", destination)];
         opened = room.Metrics.Counter("postern_upstream_breaker_opened_total", "How often a breaker has opened, and opened again after a probe.", labels);
         refused = room.Metrics.Counter("postern_upstream_breaker_refused_total", "Calls that a breaker didn't let through.", labels);
@@ -44,8 +44,15 @@ internal sealed partial class Breaker : IJudge
     /// <summary>The phase that lets the call in, which must be told how it ended; null where it isn't let in.</summary>
     public Phase? Enter() => Volatile.Read(ref phase) is Closed closed ? closed : Knock();
 
+    /// <summary>Whether its destination fails like others do.</summary>
+    /// <param name="run">Failures in a row are meant, and not their share.</param>
+    public bool Joins(bool run) => Volatile.Read(ref phase) is not Closed closed || closed.Count.Joins(room.Now, run);
+
     /// <summary>How a call ended that was let in.</summary>
-    public void Left(Phase entered, in Outcome outcome)
+    /// <param name="entered">The phase that let it in.</param>
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="among">The destinations of which most must fail before this opens; null where it is one's own.</param>
+    public void Left(Phase entered, in Outcome outcome, DestinationSet? among = null)
     {
         var failed = plan.Rule.Judge(outcome);
         if (entered is HalfOpen trial)
@@ -60,18 +67,20 @@ internal sealed partial class Breaker : IJudge
                 CloseFrom(trial);
             }
         }
-        else if (failed is { } bad && entered == Volatile.Read(ref phase) && ((Closed)entered).Count.Add(room.Now, bad) is { } why)
+        else if (failed is { } bad && entered is Closed closed && closed == Volatile.Read(ref phase)
+            && closed.Count.Add(room.Now, bad) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
         {
-            OpenFrom((Closed)entered, why);
+            OpenFrom(closed, why);
         }
     }
 
     /// <summary>The body of an answer broke off that was counted as a success.</summary>
-    public void Revoke(Closed entered)
+    public void Revoke(DestinationSet? among = null)
     {
-        if (entered == Volatile.Read(ref phase) && plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && entered.Count.Revoke(room.Now) is { } why)
+        if (Volatile.Read(ref phase) is Closed closed && plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true
+            && closed.Count.Revoke(room.Now) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
         {
-            OpenFrom(entered, why);
+            OpenFrom(closed, why);
         }
     }
 
@@ -106,14 +115,6 @@ internal sealed partial class Breaker : IJudge
         json.WriteEndObject();
     }
 
-    private void Revoke()
-    {
-        if (Volatile.Read(ref phase) is Closed closed)
-        {
-            Revoke(closed);
-        }
-    }
-
     private Phase? Knock()
     {
         while (true)
@@ -128,7 +129,7 @@ internal sealed partial class Breaker : IJudge
                         LogHalfOpen(room.Logger, room.Upstream, Whose);
                     }
                     break;
-                case HalfOpen trial when trial.TryTake(room.Now, plan.Probes, plan.Patience):
+                case HalfOpen trial when trial.TryTake(room.Now, plan.Probes):
                     return trial;
                 default:
                     refused.Add();
@@ -161,7 +162,7 @@ internal sealed partial class Breaker : IJudge
 
     private void CloseFrom(HalfOpen trial)
     {
-        if (Move(trial, new Closed(this, plan.Rule, room.Date, room.Now, trial.Openings)))
+        if (Move(trial, new Closed(plan.Rule, room.Date, room.Now, trial.Openings)))
         {
             LogClosed(room.Logger, room.Upstream, Whose);
         }

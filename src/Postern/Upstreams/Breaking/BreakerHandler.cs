@@ -7,7 +7,7 @@ namespace Postern.Upstreams.Breaking;
 /// deadline, so that a call that took too long counts, and outside the bulkhead and retrying, so that an open breaker uses up
 /// neither and a call that succeeded at the second try is a success.
 /// </summary>
-internal sealed class BreakerHandler(Breakers breakers, HttpMessageHandler next) : DelegatingHandler(next)
+internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, HttpMessageHandler next) : DelegatingHandler(next), IEnding
 {
     private readonly Breaker breaker = breakers.Whole;
 
@@ -22,7 +22,7 @@ internal sealed class BreakerHandler(Breakers breakers, HttpMessageHandler next)
             }
             var several = Judging.HasSeveral(scope);
             scope.Note("breaker", $"{(several ? "of the upstream and of each destination; " : "")}{breakers.Plan}");
-            return new BreakerHandler(breakers, next);
+            return new BreakerHandler(breakers, several ? DestinationSet.Of(scope) : null, next);
         }
     }
 
@@ -35,6 +35,15 @@ internal sealed class BreakerHandler(Breakers breakers, HttpMessageHandler next)
         throw new UpstreamException(Failure.UpstreamOpen, $"the breaker of {breakers.Upstream} is open") { RetryAfter = breaker.RetryAfter ?? 1 };
     }
 
+    /// <summary>An answer that had begun has ended: was it whole?</summary>
+    void IEnding.Ended(UpstreamReply reply)
+    {
+        if (reply.Broken is not null)
+        {
+            breaker.Revoke(set);
+        }
+    }
+
     private async Task<HttpResponseMessage> JudgeAsync(UpstreamCall call, Phase entered, CancellationToken cancel)
     {
         var outcome = default(Outcome);
@@ -42,10 +51,7 @@ internal sealed class BreakerHandler(Breakers breakers, HttpMessageHandler next)
         {
             var reply = (UpstreamReply)await base.SendAsync(call, cancel);
             outcome = Outcome.Of(reply);
-            if (entered is IEnding ending)
-            {
-                reply.Hold(ending);
-            }
+            reply.Hold(this);
             return reply;
         }
         catch (Exception e)
@@ -55,9 +61,7 @@ internal sealed class BreakerHandler(Breakers breakers, HttpMessageHandler next)
         }
         finally
         {
-            // What one destination's own breaker holds back already is that destination's, and says nothing of the others.
-            var blamed = breakers.Plan.Rule.Judge(outcome) == true && breakers.Blames(call.Destination);
-            breaker.Left(entered, blamed ? new Outcome(OutcomeKind.NotAsked, 0) : outcome);
+            breaker.Left(entered, outcome, set);
         }
     }
 }

@@ -54,19 +54,16 @@ public sealed record BreakerOptions : Options
 /// <param name="OpenFor">For how long at first.</param>
 /// <param name="MaxOpenFor">For how long at most.</param>
 /// <param name="Probes">How many calls at once may try whether it works again.</param>
-/// <param name="Patience">After which a probe that hasn't ended gives its place to another.</param>
-internal sealed record BreakerPlan(FailureRule Rule, TimeSpan OpenFor, TimeSpan MaxOpenFor, int Probes, TimeSpan Patience)
+internal sealed record BreakerPlan(FailureRule Rule, TimeSpan OpenFor, TimeSpan MaxOpenFor, int Probes)
 {
     public static readonly TimeSpan UsualOpenFor = TimeSpan.FromSeconds(5);
 
-    /// <param name="options">What was written.</param>
-    /// <param name="timeout">The longest that a call should take.</param>
-    public static BreakerPlan Of(BreakerOptions options, TimeSpan timeout)
+    public static BreakerPlan Of(BreakerOptions options)
     {
         var openFor = options.OpenFor ?? UsualOpenFor;
         return new BreakerPlan(
             new FailureRule(options.Failures, options.FailureRate, options.Window, options.MinimumCalls, options.On),
-            openFor, options.MaxOpenFor ?? openFor * 2, options.Probes ?? 1, timeout > openFor ? timeout : openFor);
+            openFor, options.MaxOpenFor ?? openFor * 2, options.Probes ?? 1);
     }
 
     /// <summary>How long it is open for the n-th time in a row, counted from 1.</summary>

@@ -2,10 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
-using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
-using Postern.Upstreams.Deadlines;
 
 namespace Postern.Upstreams.Breaking;
 
@@ -51,16 +49,31 @@ internal sealed class Breakers : ILive, IStatus
         {
             return null;
         }
-        var plan = BreakerPlan.Of(options, scope.Options<DeadlineOptions>().Timeout ?? TimeSpan.FromSeconds(30));
+        var plan = BreakerPlan.Of(options);
         var metrics = MetricRegistry.Of(scope.State);
-        return scope.State.Keep("breakers", $"{scope.Upstream.Name} {plan} {Scalars.Format(plan.Patience)}", () => new Breakers(scope.Upstream.Name, plan, metrics));
+        return scope.State.Keep("breakers", $"{scope.Upstream.Name} {plan}", () => new Breakers(scope.Upstream.Name, plan, metrics));
     }
 
     /// <summary>A destination's own.</summary>
     public Breaker Of(Destination destination) => each.GetValue(destination, d => new Breaker(this, d.Name));
 
-    /// <summary>Whether a destination's own breaker holds its failures back, so that they are none of the upstream's.</summary>
-    public bool Blames(object? destination) => destination is Destination known && each.TryGetValue(known, out var own) && !own.IsClosed;
+    /// <summary>
+    /// Whether more than half of the destinations that are called fail. Where it is fewer, their own breakers hold them back, and
+    /// the others serve on: one bad destination must not close the door to the rest.
+    /// </summary>
+    public bool MostFail(DestinationSet set, bool run)
+    {
+        var called = set.Now.Members;
+        var failing = 0;
+        foreach (var member in called)
+        {
+            if (each.TryGetValue(member.Destination, out var own) && own.Joins(run))
+            {
+                failing++;
+            }
+        }
+        return failing * 2 > called.Length;
+    }
 
     /// <inheritdoc/>
     public void Start(TimeProvider time, ILogger logger) => (this.time, Logger) = (time, logger);

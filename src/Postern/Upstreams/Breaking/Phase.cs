@@ -1,5 +1,3 @@
-using Postern.Pipeline;
-
 namespace Postern.Upstreams.Breaking;
 
 /// <summary>
@@ -13,27 +11,17 @@ internal abstract class Phase(DateTimeOffset since)
 }
 
 /// <summary>Everything goes through, and is counted.</summary>
-/// <param name="breaker">Whose phase it is.</param>
 /// <param name="rule">When it opens.</param>
 /// <param name="since">Since when.</param>
 /// <param name="began">Since when, on the breaker's clock.</param>
 /// <param name="openings">How often it has opened in a row before.</param>
-internal sealed class Closed(Breaker breaker, FailureRule rule, DateTimeOffset since, long began, int openings) : Phase(since), IEnding
+internal sealed class Closed(FailureRule rule, DateTimeOffset since, long began, int openings) : Phase(since)
 {
     public long Began => began;
 
     public int Openings => openings;
 
     public FailureCount Count { get; } = new(rule);
-
-    /// <summary>An answer that had begun well has ended: was it whole?</summary>
-    void IEnding.Ended(UpstreamReply reply)
-    {
-        if (reply.Broken is not null)
-        {
-            breaker.Revoke(this);
-        }
-    }
 }
 
 /// <summary>Nothing goes through until a time.</summary>
@@ -49,6 +37,9 @@ internal sealed class Open(DateTimeOffset since, long until, int openings, strin
 /// <summary>A few calls go through, and what becomes of them decides.</summary>
 internal sealed class HalfOpen(DateTimeOffset since, int openings, string why) : Phase(since)
 {
+    /// <summary>Deadlines end most probes long before; an upload that never ends has none.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly Lock gate = new();
     private int inFlight, succeeded;
     private long taken;
@@ -57,12 +48,12 @@ internal sealed class HalfOpen(DateTimeOffset since, int openings, string why) :
 
     public string Why => why;
 
-    /// <summary>A place for a probe, where there is one: never more at once than are still needed. One that hasn't come back for long gives its place to another.</summary>
-    public bool TryTake(long now, int probes, TimeSpan patience)
+    /// <summary>A place for a probe, where there is one: never more at once than are still needed. One that hasn't come back within a minute gives its place to another.</summary>
+    public bool TryTake(long now, int probes)
     {
         lock (gate)
         {
-            if (inFlight + succeeded >= probes && (inFlight == 0 || now - taken < patience.Ticks))
+            if (inFlight + succeeded >= probes && (inFlight == 0 || now - taken < Patience.Ticks))
             {
                 return false;
             }

@@ -201,41 +201,43 @@ internal sealed partial class HealthCheck : ILive, IStatus
     {
         try
         {
-            await places.WaitAsync(stop.Token).ConfigureAwait(false);
-            try
+            var (finding, began) = await FindAsync(watch.Destination).ConfigureAwait(false);
+            if (!stop.IsCancellationRequested)
             {
-                var (at, began, from) = (time.GetUtcNow(), Now, time.GetTimestamp());
-                var problem = await Probe.AskAsync(watch.Destination, plan!, time, stop.Token).ConfigureAwait(false);
-                Take(watch, new Finding(at, time.GetElapsedTime(from), problem), began);
-            }
-            finally
-            {
-                places.Release();
+                Take(watch, finding, began);
+                watch.IsAsking = false;
+                (finding.Problem is null ? right : wrong).Add();
             }
         }
         catch (OperationCanceledException)
         {
             // Disposed.
         }
-        catch (Exception e)
+    }
+
+    private async Task<(Finding Finding, long Began)> FindAsync(Destination destination)
+    {
+        await places.WaitAsync(stop.Token).ConfigureAwait(false);
+        var (at, began) = (time.GetUtcNow(), Now);
+        try
+        {
+            var problem = await Probe.AskAsync(destination, plan!, time, stop.Token).ConfigureAwait(false);
+            return (new Finding(at, TimeSpan.FromTicks(Now - began), problem), began);
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
         {
             // A check that an unforeseen answer ends would end silently, and leave the destination as it was for good.
-            LogFault(logger, e, Upstream, watch.Destination.Name);
-            Take(watch, new Finding(time.GetUtcNow(), default, "it can't be asked"), Now);
+            LogFault(logger, e, Upstream, destination.Name);
+            return (new Finding(at, TimeSpan.FromTicks(Now - began), "it can't be asked"), began);
         }
         finally
         {
-            watch.IsAsking = false;
+            places.Release();
         }
     }
 
     private void Take(Watch watch, Finding finding, long began)
     {
-        if (stop.IsCancellationRequested)
-        {
-            return;
-        }
-        (finding.Problem is null ? right : wrong).Add();
         var changed = watch.Condition.Saw(this, watch.Destination, finding, plan!);
         if (changed == false)
         {
