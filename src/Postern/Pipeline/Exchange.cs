@@ -118,6 +118,9 @@ public sealed class Exchange
     /// <summary>The destination that answered, <c>host:port</c>, or null.</summary>
     public string? Destination { get; set; }
 
+    /// <summary>How many tries the call to the upstream took; 0 where there was none.</summary>
+    internal int Attempts { get; set; }
+
     /// <summary>Bytes of body sent to the client.</summary>
     public long BytesSent { get; set; }
 
@@ -184,7 +187,7 @@ public sealed class Exchange
         AnswerFields.Clear();
         Failure = Failure.None;
         LimitedAlone = false;
-        PrefixLength = 0;
+        PrefixLength = Attempts = 0;
         Started = BytesSent = BytesReceived = 0;
     }
 }

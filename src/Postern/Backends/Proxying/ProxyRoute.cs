@@ -33,7 +33,7 @@ internal sealed class ProxyRoute(
         {
             // 2. Send it through the upstream's chain; the head of the answer comes back.
             reply = (UpstreamReply)await target.Upstream.Chain.SendAsync(call, exchange.ClientGone(context));
-            exchange.Destination = call.DestinationName;
+            (exchange.Destination, exchange.Attempts) = (call.DestinationName, call.Attempt);
             instead = CanFallBack(context, call) ? Fallback!.For(reply) : null;
 
             // 3. Relay the answer, or two streams where the upstream agreed to another protocol.
@@ -44,6 +44,10 @@ internal sealed class ProxyRoute(
             else if (reply.StatusCode == System.Net.HttpStatusCode.SwitchingProtocols)
             {
                 await Tunnel.RelayAsync(context, exchange, reply, responseRules);
+                if (call.Cut is { } cut)
+                {
+                    (exchange.Failure, exchange.FailureReason) = (cut.Failure, cut.Message);
+                }
             }
             else if (HttpMethods.IsConnect(context.Request.Method) && (int)reply.StatusCode < 300)
             {
@@ -66,7 +70,7 @@ internal sealed class ProxyRoute(
         }
         catch (Exception e) when (e is UpstreamException or OperationCanceledException or BadHttpRequestException or IOException)
         {
-            exchange.Destination = call.DestinationName;
+            (exchange.Destination, exchange.Attempts) = (call.DestinationName, call.Attempt);
             instead = reply is null && CanFallBack(context, call) && !exchange.ClientGone(context).IsCancellationRequested ? Fallback!.For(e) : null;
             if (instead is null)
             {

@@ -8,7 +8,7 @@ internal struct AccessLogEntry
     /// <summary>When the request came, and how long it took, in ticks of <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long Started, Duration;
     public long BytesSent;
-    public int Status;
+    public int Status, Attempts;
     public Failure Failure;
     public string Gate, Route, Method, Path, TraceId, RequestId, Client;
     public string? Upstream, Destination, Fallback, Reason, Identity, Consumer, Tier, Limit;

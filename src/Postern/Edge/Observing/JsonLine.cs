@@ -41,6 +41,10 @@ internal sealed class JsonLine
         Milliseconds(",\"duration\":"u8, entry.Duration);
         Optional(",\"upstream\":"u8, entry.Upstream);
         Optional(",\"destination\":"u8, entry.Destination);
+        if (entry.Attempts > 1)
+        {
+            Number(",\"attempts\":"u8, entry.Attempts);
+        }
         if (entry.Failure != Failure.None)
         {
             Text(",\"failure\":"u8, FailureTable.Of(entry.Failure).Code);

@@ -81,6 +81,7 @@ internal sealed partial class Observed(
             Client = exchange.ClientAddress,
             Upstream = exchange.Upstream,
             Destination = exchange.Destination,
+            Attempts = exchange.Attempts,
             Fallback = exchange.Fallback,
             Reason = exchange.FailureReason,
             Identity = exchange.Consumer?.Way,

@@ -66,13 +66,13 @@ public sealed record RetryOptions : Options
         var statuses = failure.Statuses;
         if (statuses.Has(500))
         {
-            return $"500 is never tried again: the service has done something, nobody knows how much, got {failure}; write 502, 503, 504";
+            return $"500 is never tried again: the service may have done half of what was asked, got {failure}; write 502, 503, 504";
         }
         for (var status = statuses.From; status <= statuses.To; status++)
         {
             if (status < 500 && status is not (408 or 425 or 429))
             {
-                return $"{(statuses.From == statuses.To ? "" : $"{status} in it ")}is an answer that another try won't change, got {failure}; write 502, 503, 504".TrimStart();
+                return $"{status} is never tried again: {(status < 400 ? "it is no failure" : "the answer would be the same")}, got {failure}; write 502, 503, 504";
             }
         }
         return null;
