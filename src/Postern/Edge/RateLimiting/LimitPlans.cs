@@ -122,7 +122,7 @@ internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, Li
     }
 
     private RoutePlan Make(string? tier, CountedPlan? counted, string? lacks) =>
-        new(tier, counted, lacks, new LimitMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, tier ?? "", group ?? ""));
+        new(tier, counted, lacks, new LimitMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, tier ?? "", group ?? "", lacks is not null));
 
     private CountedPlan? Counted(string at, string name, List<LimitRule> rules, List<int> uses)
     {

@@ -62,7 +62,7 @@ internal sealed class RateLimitStage : ISharedStage
             exchange.Tier = route.Tier;
             if (route.Lacks is { } group)
             {
-                route.Count.Lacking.Add();
+                route.Count.Lacking!.Add();
                 return Answer.FailAsync(context, Failure.NotInPlan, $"The plan {route.Tier} doesn't include {group}.");
             }
             if (route.Counted is not { } plan)
