@@ -9,11 +9,12 @@ namespace Postern.Redis;
 /// </summary>
 internal sealed class Deadlines : IDisposable
 {
-    // A wait ends at most this part of it early, and never late but for the machine's own delays.
+    // A wait ends at most this part of it early, or a millisecond, and never late but for the machine's own delays.
     private const int Parts = 8;
 
     private readonly ConcurrentQueue<(IAwaited Question, long Since)> waiting = [];
     private readonly TimeSpan period;
+    private readonly int lasts;
     private readonly Timer timer;
     private long ticks;
     private int running;
@@ -21,7 +22,9 @@ internal sealed class Deadlines : IDisposable
     /// <param name="timeout">How long each is waited for at most.</param>
     public Deadlines(TimeSpan timeout)
     {
-        period = timeout / Parts;
+        // Timers count whole milliseconds and cut off the rest, so a part of less than one would be no time at all.
+        period = TimeSpan.FromMilliseconds(Math.Max(1, Math.Floor(timeout.TotalMilliseconds / Parts)));
+        lasts = Math.Max(1, (int)(timeout / period));
         // What is asked in an execution context must not live on in the timer.
         using (ExecutionContext.SuppressFlow())
         {
@@ -63,7 +66,7 @@ internal sealed class Deadlines : IDisposable
     private void Tick()
     {
         var now = Interlocked.Increment(ref ticks);
-        while (waiting.TryPeek(out var next) && (next.Question.IsDone || now - next.Since >= Parts) && waiting.TryDequeue(out next))
+        while (waiting.TryPeek(out var next) && (next.Question.IsDone || now - next.Since >= lasts) && waiting.TryDequeue(out next))
         {
             next.Question.Expire();
         }

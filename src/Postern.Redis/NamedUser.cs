@@ -15,6 +15,9 @@ internal sealed class NamedUser : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    /// <summary>Before it is tried again to take a connection that couldn't be taken.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+
     private readonly RedisUrl url;
     private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly CancellationTokenSource ending = new();
@@ -46,17 +49,21 @@ internal sealed class NamedUser : IDisposable
 
     private async Task AcceptAsync()
     {
-        try
+        while (!ending.IsCancellationRequested)
         {
-            while (true)
+            try
             {
-                var socket = await listener.AcceptAsync(ending.Token);
-                _ = ServeAsync(socket);
+                _ = ServeAsync(await listener.AcceptAsync(ending.Token));
             }
-        }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // The end.
+            catch (SocketException) when (!ending.IsCancellationRequested)
+            {
+                // A process that has no descriptor left just now has some again later, and Redis must be found then.
+                await Task.Delay(Pause, CancellationToken.None);
+            }
+            catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+            {
+                return;
+            }
         }
     }
 

@@ -101,6 +101,7 @@ internal sealed class RedisLimitStore : ILimitStore, IAsyncDisposable
     {
         var plan = new LimitPlan("", [new LimitRule("", LimitAlgorithm.FixedWindow, 1, TimeSpan.FromMilliseconds(1), 1)], [0]);
         await Task.WhenAll(Enumerable.Range(0, WarmUps).Select(_ => TakeAsync(plan, "", 1).AsTask()));
+        await ReadAsync(plan, "");
     }
 
     private ValueTask<int> BeatAsync(string instance, long microseconds) =>

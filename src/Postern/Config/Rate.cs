@@ -38,14 +38,14 @@ public readonly record struct Rate(long Count, TimeSpan Per)
     /// <summary>So many a day.</summary>
     public static Rate PerDay(long count) => new(count, TimeSpan.FromDays(1));
 
-    /// <summary>What is wrong with it, which text that was read can't be but code can; null for nothing.</summary>
+    /// <summary>What is wrong with it; null for nothing.</summary>
     internal string? Problem =>
         IsNone ? null
-        : Count is < 0 or > MaxCount ? $"a rate's number is between 1 and {MaxCount}, got {Count}; write one of these"
-        : Per < TimeSpan.FromSeconds(1) || Per > LongestPer ? $"a rate is over a second to a month, got {Scalars.Format(Per)}; write one of these"
+        : Count is < 0 or > MaxCount ? $"a rate's number is between 1 and {MaxCount}, got {Count}; write {(Count > MaxCount ? $"{MaxCount} or less" : "1 or more")}"
+        : Per < TimeSpan.FromSeconds(1) || Per > LongestPer ? $"a rate is over a second to a month, got {Scalars.Format(Per)}; write 10/s, 100/minute or 1/month"
         : null;
 
-    /// <summary>Reads <c>100/minute</c>.</summary>
+    /// <summary>Reads <c>100/minute</c>. Whether a limit can be so high, or over so short a time, is for whoever uses it to say.</summary>
     public static bool TryParse(string text, out Rate rate)
     {
         rate = default;
@@ -54,13 +54,13 @@ public readonly record struct Rate(long Count, TimeSpan Per)
             return true;
         }
         var at = text.IndexOf('/');
-        if (at < 0 || !long.TryParse(text.AsSpan(0, at), NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count is < 1 or > MaxCount)
+        if (at < 0 || !long.TryParse(text.AsSpan(0, at), NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count < 1)
         {
             return false;
         }
         var unit = text[(at + 1)..];
         var per = Array.Find(Units, u => u.Words.Contains(unit)).Per;
-        if (per == default && !(Scalars.TryDuration(unit, out per) && per >= TimeSpan.FromSeconds(1) && per <= Scalars.Longest))
+        if (per == default && !(Scalars.TryDuration(unit, out per) && per > TimeSpan.Zero && per <= Scalars.Longest))
         {
             return false;
         }

@@ -34,8 +34,22 @@ internal sealed class AuthenticatingStage : ISharedStage
         {
             return next;
         }
-        scope.Note("identity", string.Join("; ", ways.All.Select(w => $"{w.Name} ({w.Summary})")) + (callers.Optional ? "; or nobody" : ""));
+        var summary = string.Join("; ", ways.All.Select(w => $"{w.Name} ({w.Summary})")) + (callers.Optional ? "; or nobody" : "");
+        scope.Note("identity", context => summary + Shown(ways, context));
         return new Door(next, ways, callers.Optional, scope.Gate.Name, MetricRegistry.Of(scope.State)).InvokeAsync;
+    }
+
+    /// <summary>Who a credential stands for where no one has to be asked, so that later stages tell of that caller; else that it isn't known here.</summary>
+    private static string Shown(Ways ways, HttpContext context)
+    {
+        var exchange = Exchange.Of(context);
+        var presented = Presented.Read(ways, context.Request.Headers, exchange.Query);
+        if (!presented.IsThere)
+        {
+            return "";
+        }
+        exchange.Consumer = ways.Find(presented, Digest.Of(presented.Text));
+        return exchange.Consumer is { } known ? $"; here {known.Key[1..]}" : "; what is sent isn't looked up here, so the rest is told for a caller whom nobody knows";
     }
 
     /// <summary>Whether who may call was written there, be it off or unreadable; the latter was told when it was read.</summary>

@@ -66,6 +66,10 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
                 });
             }
         }
+        foreach (var (plan, key) in AllPlans(caller))
+        {
+            shared?.Forget(plan, key);
+        }
         return told;
     }
 
@@ -92,13 +96,29 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
             }
         }
         var instances = Shared?.Instances ?? 1;
-        return (Used([.. Plans(caller).Select(p => (p.Plan.Plan.Name, Local!.Read(p.Plan.Compiled.ForOneOf(instances), p.Key)))]), true);
+        return (Used([.. Plans(caller).Select(p => (p.Plan.Plan.Name, Alone(p.Plan, p.Key, instances)))]), true);
+    }
+
+    /// <summary>What this instance lets pass by itself: no more than its share, and nothing of what the store has refused.</summary>
+    private IReadOnlyList<LimitReading> Alone(CountedPlan plan, string key, int instances)
+    {
+        LimitReading[] readings = [.. Local!.Read(plan.Compiled.ForOneOf(instances), key)];
+        foreach (var same in state.Live<CountedPlan>().Where(p => p.Plan.Name == plan.Plan.Name && p.Plan.Rules.Count == readings.Length))
+        {
+            if (Shared?.Refused(same, key) is { } refused && refused.Reset > readings[refused.Tightest].Reset)
+            {
+                readings[refused.Tightest] = readings[refused.Tightest] with { Remaining = refused.Remaining, Reset = refused.Reset };
+            }
+        }
+        return readings;
     }
 
     /// <summary>The plans that may have counted the caller. Those of one name share their counters, whichever of them a route uses.</summary>
     private List<(CountedPlan Plan, string Key)> Plans(string caller) =>
-        [.. state.Live<CountedPlan>().Select(p => (Plan: p, Key: p.Key.Of(caller)!)).Where(p => p.Key is not null)
-            .DistinctBy(p => (p.Plan.Plan.Name, p.Key)).OrderBy(p => p.Plan.Plan.Name, StringComparer.Ordinal)];
+        [.. AllPlans(caller).DistinctBy(p => (p.Plan.Plan.Name, p.Key)).OrderBy(p => p.Plan.Plan.Name, StringComparer.Ordinal)];
+
+    private IEnumerable<(CountedPlan Plan, string Key)> AllPlans(string caller) =>
+        state.Live<CountedPlan>().Select(p => (Plan: p, Key: p.Key.Of(caller)!)).Where(p => p.Key is not null);
 
     /// <summary>What has counted something that has not come back yet.</summary>
     private static List<(string, LimitReading)> Used(List<(string Plan, IReadOnlyList<LimitReading> Readings)> all) =>

@@ -19,6 +19,9 @@ internal sealed class LimitKey
     /// <summary>Longer header values are counted by their hash.</summary>
     private const int MaxValue = 128;
 
+    /// <summary>What these carry lets in. A key stands in Redis, and where <c>postern explain</c> is read; so they are counted by their hash.</summary>
+    private static readonly string[] Credentials = ["authorization", "proxy-authorization", "cookie", "x-api-key"];
+
     private readonly Part[] parts;
     private readonly string text;
 
@@ -34,7 +37,7 @@ internal sealed class LimitKey
             "ip" => new Part(Kind.Address, ""),
             "gate" => new Part(Kind.Fixed, $"gate {gate}"),
             "route" => new Part(Kind.Fixed, $"route {route}"),
-            _ => new Part(Kind.Header, b[Header.Length..].ToLowerInvariant()),
+            _ => OfHeader(b[Header.Length..].ToLowerInvariant()),
         })];
         Identity = string.Join('\n', parts.Select(p => $"{p.Kind} {p.Text}"));
     }
@@ -108,21 +111,21 @@ internal sealed class LimitKey
         Kind.Consumer => exchange.CallerKey,
         Kind.Address => exchange.AddressKey,
         Kind.Fixed => part.Text,
-        _ => Value(part.Text, context, exchange),
+        _ => Value(part, context, exchange),
     };
 
-    private static string Value(string name, HttpContext context, Exchange exchange)
+    private static Part OfHeader(string name) => new(Kind.Header, name, Credentials.Contains(name));
+
+    private static string Value(in Part part, HttpContext context, Exchange exchange)
     {
-        var value = context.Request.Headers[name].ToString();
-        return value.Length switch
-        {
-            0 => exchange.AddressKey,
-            > MaxValue => $"={name}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(value)))}",
-            _ => $"={name}:{value}",
-        };
+        var (name, value) = (part.Text, context.Request.Headers[part.Text].ToString());
+        return value.Length == 0 ? exchange.AddressKey
+            : value.Length > MaxValue || part.IsSecret || name.Equals(exchange.CredentialField, StringComparison.OrdinalIgnoreCase)
+                ? $"={name}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(value)))}"
+            : $"={name}:{value}";
     }
 
     private static void Append(StringBuilder key, string value) => key.Append(value.Length).Append(' ').Append(value);
 
-    private readonly record struct Part(Kind Kind, string Text);
+    private readonly record struct Part(Kind Kind, string Text, bool IsSecret = false);
 }

@@ -24,7 +24,7 @@ internal sealed class LimitPlans
     /// <summary>Compiles a route's limits; null with every reason why not in the scope's check.</summary>
     public static LimitPlans? Of(RouteScope scope, RateLimitSection section, RateLimitOptions options, LimitKey key)
     {
-        var route = new RouteLimits(scope, options, key, section.Group, section.Cost ?? 1);
+        var route = new RouteLimits(scope, section, options, key);
         if (!options.Tiers)
         {
             var own = scope.Route.Sections.Find(typeof(RateLimitSection)) is RateLimitSection { RateLimit: not null };
@@ -67,8 +67,11 @@ internal sealed class LimitPlans
 internal sealed record RoutePlan(string? Tier, CountedPlan? Counted, string? Lacks, LimitMetrics Count);
 
 /// <summary>Makes the plans of one route.</summary>
-internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, LimitKey key, string? group, int cost)
+internal sealed class RouteLimits(RouteScope scope, RateLimitSection section, RateLimitOptions options, LimitKey key)
 {
+    private readonly string? group = section.Group;
+    private readonly int cost = section.Cost ?? 1;
+
     /// <summary>The limits that are written at the route or its gate.</summary>
     public RoutePlan? Written(string name)
     {
@@ -122,7 +125,7 @@ internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, Li
     }
 
     private RoutePlan Make(string? tier, CountedPlan? counted, string? lacks) =>
-        new(tier, counted, lacks, new LimitMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, tier ?? "", group ?? ""));
+        new(tier, counted, lacks, new LimitMetrics(MetricRegistry.Of(scope.State), scope.Gate.Name, tier ?? "", group ?? "", lacks is not null));
 
     private CountedPlan? Counted(string at, string name, List<LimitRule> rules, List<int> uses)
     {
@@ -138,7 +141,7 @@ internal sealed class RouteLimits(RouteScope scope, RateLimitOptions options, Li
         // A request that counts more than a limit holds would never pass.
         if (uses.Select(u => rules[u]).FirstOrDefault(r => r.Quota < cost && cost > 1) is { } tight)
         {
-            scope.Check.Error(options, at, $"a request counts {cost}, but limit '{tight.Name}' of {name} never holds more than {tight.Quota}; lower the cost or raise the limit");
+            scope.Check.Error(section, "cost", $"a request counts {cost}, but limit '{tight.Name}' of {name} never holds more than {tight.Quota}; lower the cost or raise the limit");
             return null;
         }
         return CountedPlan.Of(scope.State, new LimitPlan(name, rules, uses), key);

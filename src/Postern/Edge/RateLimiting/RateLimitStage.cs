@@ -46,7 +46,7 @@ internal sealed class RateLimitStage : ISharedStage
 
     private static string Explanation(LimitPlans plans, LimitKey key, int cost, Limiter limiter, HttpContext context)
     {
-        var limits = plans.All.Select(p => $"{(p.Tier is null ? "" : plans.For(null) == p ? $"{p.Tier} (default): " : p.Tier + ": ")}{(p.Lacks is { } group ? $"lacks {group}, 403" : p.Counted is null ? "no limit" : Rules(p.Counted.Plan))}");
+        var limits = (Exchange.Of(context).Consumer is { } known ? [plans.For(known)] : plans.All).Select(p => $"{(p.Tier is null ? "" : plans.For(null) == p ? $"{p.Tier} (default): " : p.Tier + ": ")}{(p.Lacks is { } group ? $"lacks {group}, 403" : p.Counted is null ? "no limit" : Rules(p.Counted.Plan))}");
         return $"by {key}, here '{key.Of(context, Exchange.Of(context))}'{(cost > 1 ? $", counts {cost}" : "")}, {limiter.Place}: {string.Join("; ", limits)}";
     }
 
@@ -62,7 +62,7 @@ internal sealed class RateLimitStage : ISharedStage
             exchange.Tier = route.Tier;
             if (route.Lacks is { } group)
             {
-                route.Count.Lacking.Add();
+                route.Count.Lacking!.Add();
                 return Answer.FailAsync(context, Failure.NotInPlan, $"The plan {route.Tier} doesn't include {group}.");
             }
             if (route.Counted is not { } plan)

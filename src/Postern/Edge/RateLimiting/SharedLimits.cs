@@ -10,7 +10,7 @@ namespace Postern.Edge.RateLimiting;
 /// longer than it may, and then this instance decides by itself, with its share of the limit: one part of as many as there
 /// were instances. After a few failures in a row no request asks the store at all, until it answers a heartbeat again.
 /// That many ran out of time at once is one failure: it may have been this process that stood still.
-/// What was counted in one place is not known in the other.
+/// What was counted in one place is not known in the other, but whom the store has refused stays refused.
 /// </summary>
 internal sealed partial class SharedLimits : ILive
 {
@@ -36,6 +36,7 @@ internal sealed partial class SharedLimits : ILive
     private readonly LocalLimits local;
     private readonly Counter timeouts, errors;
     private readonly Histogram durations;
+    private readonly Refusals refusals = new();
     private readonly CancellationTokenSource stopped = new();
     private readonly TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock turning = new();
@@ -100,7 +101,9 @@ internal sealed partial class SharedLimits : ILive
         var now = running;
         if (mode == Mode.Shared && now is not null)
         {
-            return AskAsync(now, plan, key, cost, time.GetTimestamp());
+            var began = time.GetTimestamp();
+            return refusals.Find(plan, key, cost, Volatile.Read(ref epoch), began, time) is { } refused
+                ? new ValueTask<Taken>(new Taken(refused, true)) : AskAsync(now, plan, key, cost, began);
         }
         return mode == Mode.Beginning && now is not null ? BeginAsync(now, plan, key, cost) : new ValueTask<Taken>(Alone(plan, key, cost));
     }
@@ -108,17 +111,28 @@ internal sealed partial class SharedLimits : ILive
     /// <summary>What is told where the store's answer makes no sense.</summary>
     public static Exception Nonsense() => new FormatException("an answer that makes no sense");
 
-    /// <summary>Decides by this instance's share.</summary>
-    public Taken Alone(CountedPlan plan, string key, int cost) => new(local.Take(plan.Compiled.ForOneOf(Instances), key, cost), true);
+    /// <summary>Decides by this instance's share, and by what the store has refused.</summary>
+    public Taken Alone(CountedPlan plan, string key, int cost) =>
+        new(refusals.Find(plan, key, cost, null, time.GetTimestamp(), time) ?? local.Take(plan.Compiled.ForOneOf(Instances), key, cost), true);
+
+    /// <summary>What still holds of what the store has refused, where it isn't asked.</summary>
+    public LimitDecision? Refused(CountedPlan plan, string key) => refusals.Find(plan, key, int.MaxValue, null, time.GetTimestamp(), time);
+
+    /// <summary>What the store has refused holds no more; it was told itself.</summary>
+    public void Forget(CountedPlan plan, string key) => refusals.Forget(plan, key);
 
     /// <summary>The store has answered a request in time.</summary>
     /// <param name="plan">What it was asked.</param>
+    /// <param name="key">Of whom.</param>
+    /// <param name="cost">For how much.</param>
     /// <param name="decision">What it said.</param>
     /// <param name="began">When it was asked.</param>
+    /// <param name="since">The epoch in which it was asked.</param>
     /// <returns>Whether what it said makes sense.</returns>
-    public bool Answered(CountedPlan plan, in LimitDecision decision, long began)
+    public bool Answered(CountedPlan plan, string key, int cost, in LimitDecision decision, long began, int since)
     {
-        durations.Record(time.GetTimestamp() - began);
+        var now = time.GetTimestamp();
+        durations.Record(now - began);
         if ((uint)decision.Tightest >= (uint)plan.Plan.Rules.Count)
         {
             return false;
@@ -126,6 +140,10 @@ internal sealed partial class SharedLimits : ILive
         if (Volatile.Read(ref failures) != 0)
         {
             Volatile.Write(ref failures, 0);
+        }
+        if (!decision.Passes)
+        {
+            refusals.Note(plan, key, cost, decision, since, now, time);
         }
         return true;
     }
@@ -173,7 +191,7 @@ internal sealed partial class SharedLimits : ILive
                 return now.Calls.WaitAsync(asked, plan, key, cost, began, since);
             }
             var decision = asked.GetAwaiter().GetResult();
-            if (Answered(plan, decision, began))
+            if (Answered(plan, key, cost, decision, began, since))
             {
                 return new ValueTask<Taken>(new Taken(decision, false));
             }
@@ -227,9 +245,13 @@ internal sealed partial class SharedLimits : ILive
             {
                 return;
             }
-            mode = to;
+            if (mode == Mode.Alone)
+            {
+                refusals.Back(time.GetTimestamp());
+            }
             Volatile.Write(ref failures, 0);
             Interlocked.Increment(ref epoch);
+            mode = to;
         }
         begun.TrySetResult();
         if (to == Mode.Shared)

@@ -172,7 +172,7 @@ internal sealed class StoreCalls : IDisposable
             if (Interlocked.CompareExchange(ref state, turn * 2 + 1, turn * 2) == turn * 2)
             {
                 source.RunContinuationsAsynchronously = false;
-                if (failure is null && calls.limits.Answered(plan!, decision, began))
+                if (failure is null && calls.limits.Answered(plan!, key, cost, decision, began, epoch))
                 {
                     source.SetResult(new Taken(decision, false));
                 }

@@ -5,8 +5,9 @@ namespace Postern.Pipeline.Telemetry;
 /// <summary>How long things took, counted in fixed buckets; spread over processors like a <see cref="Counter"/>.</summary>
 internal sealed class Histogram
 {
-    /// <summary>The upper bounds, in seconds, that OpenTelemetry advises for HTTP durations.</summary>
-    public static readonly double[] Seconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+    /// <summary>The upper bounds, in seconds, that OpenTelemetry advises for HTTP durations, and three below them: a gateway, and a Redis
+    /// beside it, are judged by parts of a millisecond.</summary>
+    public static readonly double[] Seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
     private static readonly long[] Bounds = [.. Seconds.Select(s => (long)(s * Stopwatch.Frequency))];
     private static readonly int Width = (Seconds.Length + 2 + Stripes.Padding - 1) / Stripes.Padding * Stripes.Padding;

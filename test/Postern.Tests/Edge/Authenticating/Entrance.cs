@@ -72,7 +72,7 @@ internal sealed class Entrance : IAsyncDisposable
         Assert.Empty(scope.Check.Problems);
         route.State.Start(TimeProvider.System, NullLogger.Instance);
         route.State.Commit();
-        return entry.Of(chain, string.Join('\n', scope.Notes.Select(n => $"{n.Stage}: {n.What(new DefaultHttpContext())}")));
+        return entry.Of(chain, string.Join('\n', scope.Notes.Select(n => $"{n.Stage}: {n.What(OneRoute.Request())}")));
     }
 
     public long Count(string outcome) => MetricRegistry.Of(route.State).Counter("postern_authentications_total", "", ("gate", "web"), ("outcome", outcome)).Value;

@@ -9,7 +9,7 @@ namespace Postern.Tests.Edge.RateLimiting;
 /// <summary>A store that several gateways may share; what it answers and when is a test's to say. By itself it counts, at once.</summary>
 internal sealed class FakeStore(TimeProvider time) : ILimitStore, ILimitStoreProvider, IAsyncDisposable
 {
-    private readonly LocalCounters counters = new();
+    private LocalCounters counters = new();
     private readonly SteadyClock clock = new(time);
 
     /// <summary>Answers a request in place of the store.</summary>
@@ -51,6 +51,9 @@ internal sealed class FakeStore(TimeProvider time) : ILimitStore, ILimitStorePro
     public void Die(Exception why) => (Take, Beat, Admin) = (() => throw why, () => throw why, () => throw why);
 
     public void Live(int instances = 1) => (Take, Beat, Admin) = (null, () => new(instances), null);
+
+    /// <summary>Loses what it has counted.</summary>
+    public void Forget() => counters = new();
 
     public ILimitStore Open(RedisOptions options)
     {

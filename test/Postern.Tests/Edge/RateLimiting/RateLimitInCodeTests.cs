@@ -65,15 +65,15 @@ public sealed class RateLimitInCodeTests
             });
         });
         Assert.Equal("""
-            tiers.free.global: a rate's number is between 1 and 1000000, got -1; write one of these
-            tiers.free.groups.a: a rate is over a second to a month, got 744h; write one of these
-            tiers.free.groups.b: a rate's number is between 1 and 1000000, got 2000000; write one of these
+            tiers.free.global: a rate's number is between 1 and 1000000, got -1; write 1 or more
+            tiers.free.groups.a: a rate is over a second to a month, got 744h; write 10/s, 100/minute or 1/month
+            tiers.free.groups.b: a rate's number is between 1 and 1000000, got 2000000; write 1000000 or less
             tiers.fast.burst: a burst is 1 to 1000 times the steady rate, got 0.5; write 1.5x/10s
             tiers.slow.burst: a burst is over 1s to 1h, got 24h; write 1.5x/10s
             tiers.two words.burst: with global: 1000000/second the bucket would hold 3600000000000, more than 50000000; lower one of them
             tiers.two words: a tier's name is one word of at most 64 characters, got 'two words'; write partner
             tiers.default: no tier named 'fre'; did you mean 'free'? (defined: free, fast, slow, two words)
-            gates.web.routes[0].rateLimit.allow: a rate is over a second to a month, got 5ms; write one of these
+            gates.web.routes[0].rateLimit.allow: a rate is over a second to a month, got 5ms; write 10/s, 100/minute or 1/month
             gates.web.routes[1].rateLimit: says no limit; write allow: 100/minute or tiers: true
             gates.web.routes[2].cost: must be between 1 and 1000, got 0; write 1 or more
             gates.web.routes[3].rateLimit.allow: a sliding log keeps each request's time, so it counts to 10000 at most, got 20000/minute; write algorithm: slidingWindow

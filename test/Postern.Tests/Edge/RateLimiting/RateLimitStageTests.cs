@@ -1,3 +1,7 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Edge.RateLimiting;
+using Postern.Pipeline;
+
 namespace Postern.Tests.Edge.RateLimiting;
 
 /// <summary>What is counted apart, what together, and what a refusal leaves alone.</summary>
@@ -58,6 +62,27 @@ public sealed class RateLimitStageTests
         }
         Assert.Equal(1, await gateway.PassAsync(2, "/web/a"));
         Assert.Equal(1, await gateway.PassAsync(2, "/web/a", from: "192.0.2.9"));
+    }
+
+    [Theory]
+    [InlineData("Authorization", null)]
+    [InlineData("Cookie", null)]
+    [InlineData("X-Api-Key", null)]
+    [InlineData("X-Partner", "X-Partner")]
+    public void A_credential_is_counted_by_its_hash(string header, string? field)
+    {
+        var key = new LimitKey([$"header:{header}", "route"], "web", "web GET /a");
+        var exchange = new Exchange { CredentialField = field?.ToLowerInvariant() };
+        Assert.DoesNotContain("s3cret", Of("s3cret"));
+        Assert.Equal(Of("s3cret"), Of("s3cret"));
+        Assert.NotEqual(Of("s3cret"), Of("s3cret!"));
+
+        string Of(string value)
+        {
+            var context = new DefaultHttpContext();
+            context.Request.Headers[header] = value;
+            return key.Of(context, exchange);
+        }
     }
 
     [Theory]

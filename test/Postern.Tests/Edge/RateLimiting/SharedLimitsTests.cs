@@ -113,6 +113,64 @@ public sealed class SharedLimitsTests
     }
 
     [Fact]
+    public async Task Who_was_refused_stays_so_while_the_store_is_gone_and_when_it_is_back_and_has_forgotten()
+    {
+        await using var gateway = await StartedAsync();
+        Assert.Equal(9, await gateway.PassAsync(12, "/a"));
+        store.Die(new IOException());
+        Assert.Equal(0, await gateway.PassAsync(12, "/a"));
+        Assert.Equal(9, await gateway.PassAsync(12, "/a", from: "192.0.2.2"));
+        time.Advance(TimeSpan.FromSeconds(10));
+        var answer = await gateway.AskAsync("/a");
+        Assert.Equal((429, 50, "\"default\";r=0;t=50"), (answer.Status, answer.RetryAfter!.Value, answer["RateLimit"]));
+        Assert.Contains("\"remaining\":0,\"resetSeconds\":50", await LimitsAsync(gateway, "192.0.2.1"));
+        store.Live(1);
+        store.Forget();
+        await BeatAsync();
+        await ModeAsync(gateway, shared: true);
+        Assert.Equal(0, await gateway.PassAsync(12, "/a"));
+        // Who wasn't refused by the store isn't refused for it.
+        Assert.Equal(9, await gateway.PassAsync(12, "/a", from: "192.0.2.3"));
+        time.Advance(TimeSpan.FromSeconds(50));
+        Assert.Equal(9, await gateway.PassAsync(12, "/a"));
+    }
+
+    [Fact]
+    public async Task Who_was_refused_before_an_outage_is_let_go_by_a_reset()
+    {
+        await using var gateway = await StartedAsync();
+        Assert.Equal(9, await gateway.PassAsync(12, "/a"));
+        store.Die(new IOException());
+        Assert.Equal(0, await gateway.PassAsync(3, "/a"));
+        store.Live(1);
+        await BeatAsync();
+        await ModeAsync(gateway, shared: true);
+        Assert.True(await gateway.Limits.ResetAsync("192.0.2.1"));
+        Assert.Equal(9, await gateway.PassAsync(12, "/a"));
+    }
+
+    [Fact]
+    public async Task A_store_that_answers_is_asked_about_who_was_refused()
+    {
+        await using var gateway = await StartedAsync();
+        Assert.Equal(9, await gateway.PassAsync(12, "/a"));
+        store.Forget();
+        Assert.Equal(9, await gateway.PassAsync(12, "/a"));
+    }
+
+    private static async Task<string> LimitsAsync(LimitedGateway gateway, string caller)
+    {
+        var body = new System.Buffers.ArrayBufferWriter<byte>();
+        await using (var json = new System.Text.Json.Utf8JsonWriter(body))
+        {
+            json.WriteStartObject();
+            await gateway.Limits.WriteAsync(caller, json);
+            json.WriteEndObject();
+        }
+        return System.Text.Encoding.UTF8.GetString(body.WrittenSpan);
+    }
+
+    [Fact]
     public async Task A_store_that_was_slow_for_a_moment_is_back_before_the_next_heartbeat()
     {
         await using var gateway = await StartedAsync();

@@ -195,5 +195,6 @@ public sealed class TierTests
         Assert.Equal("25", gateway.Metric("postern_rate_limit_decisions_total{gate=\"web\",tier=\"free\",group=\"\",outcome=\"refused\"}"));
         Assert.Equal("15", gateway.Metric("postern_rate_limit_decisions_total{gate=\"web\",tier=\"free\",group=\"read\",outcome=\"allowed\"}"));
         Assert.Equal("0", gateway.Metric("postern_rate_limit_decisions_total{gate=\"web\",tier=\"free\",group=\"bulk\",outcome=\"lacking\"}"));
+        Assert.Null(gateway.Metric("postern_rate_limit_decisions_total{gate=\"web\",tier=\"free\",group=\"read\",outcome=\"lacking\"}"));
     }
 }

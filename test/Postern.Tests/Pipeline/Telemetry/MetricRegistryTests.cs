@@ -83,14 +83,16 @@ public sealed class MetricRegistryTests
         }
         var lines = TextWithout("postern_metrics").Split('\n');
         Assert.Equal("# TYPE h_seconds histogram", lines[1]);
-        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.005\"} 2", lines[2]);
-        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.01\"} 3", lines[3]);
-        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.25\"} 3", lines[8]);
-        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.5\"} 4", lines[9]);
-        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"10\"} 4", lines[15]);
-        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"+Inf\"} 5", lines[16]);
-        Assert.Equal("h_seconds_sum{route=\"/a\"} 20.312", lines[17]);
-        Assert.Equal("h_seconds_count{route=\"/a\"} 5", lines[18]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.0005\"} 0", lines[2]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.001\"} 1", lines[3]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.005\"} 2", lines[5]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.01\"} 3", lines[6]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.25\"} 3", lines[11]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"0.5\"} 4", lines[12]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"10\"} 4", lines[18]);
+        Assert.Equal("h_seconds_bucket{route=\"/a\",le=\"+Inf\"} 5", lines[19]);
+        Assert.Equal("h_seconds_sum{route=\"/a\"} 20.312", lines[20]);
+        Assert.Equal("h_seconds_count{route=\"/a\"} 5", lines[21]);
     }
 
     [Fact]

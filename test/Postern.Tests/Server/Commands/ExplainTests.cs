@@ -1,3 +1,4 @@
+using Postern.Edge.Authenticating;
 using Postern.Tests.Harness;
 
 namespace Postern.Tests.Server.Commands;
@@ -116,6 +117,29 @@ public sealed class ExplainTests : IDisposable
         var (code, output, _) = await ExplainAsync(method, url);
         Assert.Equal(1, code);
         Assert.Contains(output.Split('\n'), l => l.StartsWith(line, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("k3y", "orders.txt); or nobody; here partners:acme", "here '@partners:acme', in memory: pro: global 7/minute")]
+    [InlineData("other", "or nobody; what is sent isn't looked up here, so the rest is told for a caller whom nobody knows", "here '127.0.0.1', in memory: free (default): global 5/minute; pro: global 7/minute")]
+    [InlineData(null, "or nobody", "here '127.0.0.1', in memory: free (default): global 5/minute; pro: global 7/minute")]
+    public async Task A_caller_s_limits_are_told_where_a_key_says_whose_they_are(string? key, string identity, string limits)
+    {
+        folder.Write("orders.txt", $"keys: [{{ name: acme, hash: {Digest.Of("k3y")}, tier: pro }}]\n");
+        folder.Write("postern.yaml", """
+            version: 1
+            identity: { partners: { apiKey: { header: X-Api-Key, keys: orders.txt } } }
+            tiers: { default: free, free: { global: 5/minute }, pro: { global: 7/minute } }
+            gates:
+              web:
+                identity: { use: [partners], optional: true }
+                rateLimit: { tiers: true }
+                routes: [{ get: /a, respond: 204 }]
+            """);
+        var (code, output, error) = await ExplainAsync(["GET", "/a", .. key is null ? (string[])[] : ["-H", $"X-Api-Key: {key}"]]);
+        Assert.Equal((0, ""), (code, error));
+        Assert.EndsWith(identity, Assert.Single(output.Split('\n'), l => l.StartsWith("identity ", StringComparison.Ordinal)));
+        Assert.EndsWith(limits, Assert.Single(output.Split('\n'), l => l.StartsWith("rateLimit ", StringComparison.Ordinal)));
     }
 
     private Task<(int Code, string Output, string Error)> ExplainAsync(params string[] arguments) =>

@@ -25,6 +25,9 @@ internal sealed partial class SharedKeys : IDisposable
 
     private static readonly TimeSpan Renewal = Age / 2;
 
+    /// <summary>Looks for a store that was never there, four a second, before it is said that there is none.</summary>
+    private const int Greetings = 4;
+
     /// <summary>How long a failure is enough of an answer for a key that was good.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(1);
 
@@ -285,7 +288,8 @@ internal sealed partial class SharedKeys : IDisposable
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    if (failing.Failed(time, 1))
+                    // The first connection takes its time on a busy machine, and is no outage.
+                    if (failing.Failed(time, Greetings))
                     {
                         LogFails(logger!, way, e.Message.TrimEnd('.'));
                     }
