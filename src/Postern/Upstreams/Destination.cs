@@ -44,7 +44,7 @@ internal sealed class Destination : IDestination, IDisposable
         (this.settings, this.host) = (settings, host);
         Since = settings.Time.GetUtcNow();
         Url = url;
-        Name = $"{uri.Host}:{uri.Port}";
+        Name = NameOf(uri);
         Seed = StableHash.Of(Name);
         wire = settings.Protocol == UpstreamProtocol.Http2
             ? new Http2.Wire(uri, host ?? Name, settings)
@@ -108,6 +108,12 @@ internal sealed class Destination : IDestination, IDisposable
 
     /// <summary>The same address with a connection of its own, for whoever must not wait for one that calls share.</summary>
     public Destination Apart(TimeSpan connectTimeout) => new(Url, settings with { ConnectTimeout = connectTimeout, MaxConnections = 1 }, host);
+
+    /// <summary><c>host:port</c> of a URL without a <see cref="Problem"/>.</summary>
+    public static string NameOf(string url) => NameOf(new Uri(url));
+
+    /// <summary>The same.</summary>
+    public static string NameOf(Uri url) => $"{url.Host}:{url.Port}";
 
     /// <summary>Whether the URL has an address where others have a name.</summary>
     public static bool IsAddress(string url) => new Uri(url).HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6;

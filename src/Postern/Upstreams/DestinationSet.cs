@@ -28,7 +28,7 @@ internal sealed partial class DestinationSet : ILive
     private ImmutableArray<Member> members = [];
     private volatile Choice choice;
     private ILogger? logger;
-    private bool ended;
+    private volatile bool ended;
 
     /// <summary>One entry of the configuration: an address, or a name that leads to several.</summary>
     private sealed record Listed(string Url, Destination? Destination, Resolution? Resolution, int Weight, bool IsBackup);
@@ -91,8 +91,8 @@ internal sealed partial class DestinationSet : ILive
     /// <inheritdoc/>
     public void Start(TimeProvider time, ILogger logger)
     {
-        metrics.Gauge("postern_upstream_destinations", "Destinations of an upstream: listed, or found by DNS.", () => members.Length, ("upstream", Upstream));
-        metrics.Gauge("postern_upstream_destinations_in_use", "Destinations that may be called now.", () => choice.Members.Length, ("upstream", Upstream));
+        metrics.Gauge("postern_upstream_destinations", "Destinations of an upstream: listed, or found by DNS.", () => ended ? double.NaN : members.Length, ("upstream", Upstream));
+        metrics.Gauge("postern_upstream_destinations_in_use", "Destinations that may be called now.", () => ended ? double.NaN : choice.Members.Length, ("upstream", Upstream));
         lock (gate)
         {
             this.logger = logger;

@@ -46,7 +46,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
                 {
                     scope.Check.Error(where, key, problem);
                 }
-                else if (urls.Take(i).Any(u => u.Url == url))
+                else if (urls.Take(i).Any(u => Destination.Problem(u.Url) is null && Destination.NameOf(u.Url) == Destination.NameOf(url)))
                 {
                     scope.Check.Error(where, key, $"'{url}' is listed twice; remove one");
                 }
@@ -135,7 +135,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         var destination = member.Destination;
         call.Destination = destination;
         call.Enter(destination.Calls);
-        var binds = affinity is not null && member != bound && call.Exchange is not null;
+        var binds = affinity is not null && !ReferenceEquals(member, bound) && call.Exchange is not null;
         return member.Judges.Length == 0 && !binds ? base.SendAsync(call, cancel) : WatchAsync(call, member, binds, cancel);
     }
 
@@ -178,6 +178,10 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         {
             throw new UpstreamException(Failure.UpstreamEmpty, $"{set.Upstream} has no destination that may be called");
         }
+        if (members.Length == 1 && Admits(members[0], call))
+        {
+            return members[0];
+        }
         for (var i = 0; i < members.Length && tried is not null; i++)
         {
             if (tried.Contains(members[i].Destination))
@@ -185,7 +189,7 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
                 looked.Add(i);
             }
         }
-        for (var looks = 0; looks < MostLooks && looked.Count < members.Length; looks++)
+        for (var looks = 0; looks < MostLooks && looked.Count < members.Length && members.Length > 1; looks++)
         {
             var index = rule.Pick(choice, call, looked);
             if (Admits(members[index], call))

@@ -38,7 +38,7 @@ internal sealed partial class Resolution : ILive
         (this.upstream, this.url, this.settings, this.options, this.files) = (upstream, new Uri(url), settings, options, files);
         answered = Count(metrics, "answered");
         failed = Count(metrics, "failed");
-        Name = $"{this.url.Host}:{this.url.Port}";
+        Name = Destination.NameOf(this.url);
     }
 
     /// <summary>The name, <c>host:port</c> as the configuration has it.</summary>

@@ -42,6 +42,9 @@ internal sealed class DnsPeer : IAsyncDisposable
     /// <summary>The type of records about which it says nothing.</summary>
     public DnsType? SilentFor { get; set; }
 
+    /// <summary>The type of records for which it has only an error.</summary>
+    public DnsType? FailsFor { get; set; }
+
     /// <summary>Whether answers are too long for a datagram.</summary>
     public bool Cuts { get; set; }
 
@@ -196,9 +199,9 @@ internal sealed class DnsPeer : IAsyncDisposable
             }
             var known = records.Keys.Any(k => k.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
             var cut = Cuts && !overTcp;
-            var own = cut || Code != 0 ? [] : records.GetValueOrDefault((name, type), []);
+            var own = cut || Code != 0 || type == FailsFor ? [] : records.GetValueOrDefault((name, type), []);
             var added = cut || Code != 0 ? [] : additional;
-            byte[] head = [.. question[..2], (byte)(0x81 | (cut ? 2 : 0)), (byte)(0x80 | (Code != 0 ? Code : known ? 0 : 3)), 0, 1, (byte)(own.Count >> 8), (byte)own.Count, 0, 0, 0, (byte)added.Count];
+            byte[] head = [.. question[..2], (byte)(0x81 | (cut ? 2 : 0)), (byte)(0x80 | (type == FailsFor ? 2 : Code != 0 ? Code : known ? 0 : 3)), 0, 1, (byte)(own.Count >> 8), (byte)own.Count, 0, 0, 0, (byte)added.Count];
             return [.. head, .. question[12..(at + 5)], .. own.SelectMany(r => r), .. added.SelectMany(r => r)];
         }
     }

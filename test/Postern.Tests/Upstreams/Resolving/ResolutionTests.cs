@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Postern.Pipeline.Telemetry;
 using Postern.Tests.Harness;
@@ -93,6 +94,23 @@ public sealed class ResolutionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Of_addresses_that_could_not_be_asked_for_the_last_hold()
+    {
+        Assert.SkipUnless(Socket.OSSupportsIPv6, "This machine has no IPv6.");
+        dns.Say("orders.test", 1, "10.0.0.1", "::1");
+        using var resolution = await StartAsync(AddressFamilies.Both);
+        dns.FailsFor = DnsType.Aaaa;
+        dns.Say("orders.test", 1, "10.0.0.2");
+        await AgainAsync();
+        await ChangedAsync();
+        Assert.Equal(["10.0.0.2:8080", "[::1]:8080"], Names(resolution));
+        dns.FailsFor = null;
+        await AgainAsync();
+        await ChangedAsync();
+        Assert.Equal(["10.0.0.2:8080"], Names(resolution));
+    }
+
+    [Fact]
     public async Task A_name_that_nobody_knows_at_first_is_asked_for_again_soon()
     {
         using var resolution = await StartAsync();
@@ -175,16 +193,16 @@ public sealed class ResolutionTests : IAsyncDisposable
 
     private static string Weights(Balanced up) => string.Join(", ", up.Set.Members.Select(m => $"{m.Destination.Name} {m.Weight}"));
 
-    private Resolution Make()
+    private Resolution Make(AddressFamilies family = AddressFamilies.Ipv4)
     {
-        var resolution = new Resolution("orders", "http://orders.test:8080", DestinationSettings.From(new ForwardingOptions()), Options, new HostFiles("/nowhere"), new MetricRegistry());
+        var resolution = new Resolution("orders", "http://orders.test:8080", DestinationSettings.From(new ForwardingOptions()), Options with { Family = family }, new HostFiles("/nowhere"), new MetricRegistry());
         resolution.Changed += () => changes.Release();
         return resolution;
     }
 
-    private async Task<Resolution> StartAsync()
+    private async Task<Resolution> StartAsync(AddressFamilies family = AddressFamilies.Ipv4)
     {
-        var resolution = Make();
+        var resolution = Make(family);
         resolution.Start(time, log);
         await resolution.Settled.WaitAsync(DnsPeer.Patience);
         if (resolution.Now.Length > 0)
