@@ -76,7 +76,9 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// The try is over, or has an answer that counts on for as long as it lasts. The next handler around balancing that waits for
     /// the answer says so: balancing itself would have to wait for nothing else.
     /// </summary>
-    internal void Settle(UpstreamReply? reply)
+    /// <param name="reply">The answer; null where there is none.</param>
+    /// <param name="failed">Why.</param>
+    internal void Settle(UpstreamReply? reply, Exception? failed = null)
     {
         if (Counted is { } count)
         {
@@ -91,16 +93,32 @@ public sealed class UpstreamCall : HttpRequestMessage
                 reply.Hold(count);
             }
         }
+        if (TryWitness is { } witness)
+        {
+            TryWitness = null;
+            witness.Saw(this, reply, failed);
+        }
     }
 
-    /// <summary>What let this try in where it counts who is in: its judge's own business.</summary>
-    internal object? AdmittedBy { get; set; }
+    /// <summary>Who is told by <see cref="Settle"/> how this try came out; set by balancing.</summary>
+    internal IWitness? TryWitness { get; set; }
+
+    /// <summary>As what its destination's breaker let this try in; 0 where it has none. The breaker's own business.</summary>
+    internal int AdmittedAs { get; set; }
+
+    /// <summary>Who is told by <see cref="End"/> how the call came out; set by the breaker.</summary>
+    internal IWitness? CallWitness { get; set; }
+
+    /// <summary>As what the upstream's breaker let the call in; 0 where it has none. The breaker's own business.</summary>
+    internal int LetInAs { get; set; }
 
     /// <summary>A place in the upstream's bulkhead, which the call gives back when it has ended; see <see cref="End"/>.</summary>
     internal Admission? Place { get; set; }
 
     /// <summary>The call has failed, or has an answer that holds its place for as long as it lasts. The deadline says so, which waits for every call anyhow.</summary>
-    internal void End(UpstreamReply? reply)
+    /// <param name="reply">The answer; null where there is none.</param>
+    /// <param name="failed">Why.</param>
+    internal void End(UpstreamReply? reply, Exception? failed = null)
     {
         if (Place is { } place)
         {
@@ -113,6 +131,11 @@ public sealed class UpstreamCall : HttpRequestMessage
             {
                 reply.Hold(place);
             }
+        }
+        if (CallWitness is { } witness)
+        {
+            CallWitness = null;
+            witness.Saw(this, reply, failed);
         }
     }
 

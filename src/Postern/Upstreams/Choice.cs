@@ -8,13 +8,24 @@ namespace Postern.Upstreams;
 /// <param name="Weight">Its share, in proportion to the others'; 0 for none but those that are bound to it.</param>
 /// <param name="IsBackup">Whether it is called only where too few others can be.</param>
 /// <param name="Judges">Who judges it by its calls; empty for nobody.</param>
-internal sealed record Member(Destination Destination, int Weight, bool IsBackup, IJudge[] Judges) : IEnding
+internal sealed record Member(Destination Destination, int Weight, bool IsBackup, IJudge[] Judges) : IWitness, IEnding
 {
     /// <summary>What a client's cookie calls it; null without affinity.</summary>
     public string? Tag { get; init; }
 
     /// <summary>As the configuration names it, <c>host:port</c>: for one found by DNS, the name that led to it.</summary>
     public string Listed { get; init; } = Destination.Name;
+
+    /// <summary>A try has come out: its judges are told.</summary>
+    void IWitness.Saw(UpstreamCall call, UpstreamReply? reply, Exception? failed)
+    {
+        var outcome = Outcome.Of(reply, failed, call);
+        foreach (var judge in Judges)
+        {
+            judge.Saw(call, outcome);
+        }
+        reply?.Hold(this);
+    }
 
     /// <summary>An answer whose head the judges saw has ended: was it whole?</summary>
     void IEnding.Ended(UpstreamReply reply)

@@ -10,6 +10,10 @@ internal readonly record struct Outcome(OutcomeKind Kind, int Status)
     /// <summary>An answer's head has come.</summary>
     public static Outcome Of(HttpResponseMessage reply) => new(OutcomeKind.Answered, (int)reply.StatusCode);
 
+    /// <summary>An answer's head has come, or why none did.</summary>
+    public static Outcome Of(UpstreamReply? reply, Exception? failed, UpstreamCall call) =>
+        reply is not null ? Of(reply) : failed is not null ? Of(failed, call) : new(OutcomeKind.Cancelled, 0);
+
     /// <summary>There was none.</summary>
     public static Outcome Of(Exception e, UpstreamCall call) => new(e switch
     {

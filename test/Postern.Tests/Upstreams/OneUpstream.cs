@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using Postern.Config.Yaml;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Tests.Config.Yaml;
@@ -24,6 +25,13 @@ internal sealed class OneUpstream : IDisposable
     {
         this.time = time ?? new SteppedTime();
         handle = Compile(keys);
+    }
+
+    /// <summary>The only upstream of a configuration.</summary>
+    public OneUpstream(LoadedConfig loaded)
+    {
+        time = new SteppedTime();
+        handle = Compile(loaded);
     }
 
     public DestinationSet Set => Assert.Single(Live<DestinationSet>());
@@ -115,9 +123,10 @@ internal sealed class OneUpstream : IDisposable
 
     public void Dispose() => state.Commit();
 
-    private UpstreamHandle Compile(string keys)
+    private UpstreamHandle Compile(string keys) => Compile(ConfigCase.Load($"version: 1\nupstreams:\n  up: {keys}\n"));
+
+    private UpstreamHandle Compile(LoadedConfig loaded)
     {
-        var loaded = ConfigCase.Load($"version: 1\nupstreams:\n  up: {keys}\n");
         var made = UpstreamCompiler.Compile(new UpstreamScope(loaded.Config, Assert.Single(loaded.Config.Upstreams), state, loaded.Check));
         Assert.Empty(loaded.Check.Problems);
         MetricRegistry.Of(state);

@@ -136,38 +136,15 @@ internal sealed class BalancingHandler(DestinationSet set, Rule rule, Affinity? 
         call.Destination = destination;
         call.Enter(destination.Calls);
         var binds = affinity is not null && !ReferenceEquals(member, bound) && call.Exchange is not null;
-        return member.Judges.Length == 0 && !binds ? base.SendAsync(call, cancel) : WatchAsync(call, member, binds, cancel);
+        call.TryWitness = member.Judges.Length > 0 ? member : null;
+        return binds ? BindAsync(call, member, cancel) : base.SendAsync(call, cancel);
     }
 
-    private async Task<HttpResponseMessage> WatchAsync(UpstreamCall call, Member member, bool binds, CancellationToken cancel)
+    private async Task<HttpResponseMessage> BindAsync(UpstreamCall call, Member member, CancellationToken cancel)
     {
-        var outcome = default(Outcome);
-        try
-        {
-            var reply = (UpstreamReply)await base.SendAsync(call, cancel);
-            outcome = Outcome.Of(reply);
-            if (member.Judges.Length > 0)
-            {
-                reply.Hold(member);
-            }
-            if (binds)
-            {
-                affinity!.Bind(call, reply, member);
-            }
-            return reply;
-        }
-        catch (Exception e)
-        {
-            outcome = Outcome.Of(e, call);
-            throw;
-        }
-        finally
-        {
-            foreach (var judge in member.Judges)
-            {
-                judge.Saw(call, outcome);
-            }
-        }
+        var reply = (UpstreamReply)await base.SendAsync(call, cancel);
+        affinity!.Bind(call, reply, member);
+        return reply;
     }
 
     /// <summary>A destination that is well, that its judges let in, and that this call hasn't tried if there is another.</summary>

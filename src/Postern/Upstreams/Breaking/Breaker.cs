@@ -22,7 +22,7 @@ internal sealed partial class Breaker : IJudge
     public Breaker(Breakers room, string? destination)
     {
         (this.room, this.destination, plan) = (room, destination, room.Plan);
-        phase = new Closed(plan.Rule, default, 0, 0);
+        phase = new Closed(1, plan.Rule, default, 0, 0);
         (string, string)[] labels = destination is null ? [("upstream", room.Upstream)] : [("upstream", room.Upstream), ("destination", destination)];
         opened = room.Metrics.Counter("postern_upstream_breaker_opened_total", "How often a breaker has opened, and opened again after a probe.", labels);
         refused = room.Metrics.Counter("postern_upstream_breaker_refused_total", "Calls that a breaker didn't let through.", labels);
@@ -41,8 +41,8 @@ internal sealed partial class Breaker : IJudge
         _ => 1,
     };
 
-    /// <summary>The phase that lets the call in, which must be told how it ended; null where it isn't let in.</summary>
-    public Phase? Enter() => Volatile.Read(ref phase) is Closed closed ? closed : Knock();
+    /// <summary>The number of the phase that lets the call in, which must be told how it ended; 0 where it isn't let in.</summary>
+    public int Enter() => Volatile.Read(ref phase) is Closed closed ? closed.Number : Knock();
 
     /// <summary>Whether its destination fails like others do.</summary>
     /// <param name="run">Failures in a row are meant, and not their share.</param>
@@ -52,10 +52,14 @@ internal sealed partial class Breaker : IJudge
     /// <param name="entered">The phase that let it in.</param>
     /// <param name="outcome">How it ended.</param>
     /// <param name="among">The destinations of which most must fail before this opens; null where it is one's own.</param>
-    public void Left(Phase entered, in Outcome outcome, DestinationSet? among = null)
+    public void Left(int entered, in Outcome outcome, DestinationSet? among = null)
     {
-        var failed = plan.Rule.Judge(outcome);
-        if (entered is HalfOpen trial)
+        var (now, failed) = (Volatile.Read(ref phase), plan.Rule.Judge(outcome));
+        if (now.Number != entered)
+        {
+            return;
+        }
+        if (now is HalfOpen trial)
         {
             var succeeded = trial.Return(failed);
             if (failed == true)
@@ -67,8 +71,7 @@ internal sealed partial class Breaker : IJudge
                 CloseFrom(trial);
             }
         }
-        else if (failed is { } bad && entered is Closed closed && closed == Volatile.Read(ref phase)
-            && closed.Count.Add(room.Now, bad) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
+        else if (failed is { } bad && now is Closed closed && closed.Count.Add(room.Now, bad) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
         {
             OpenFrom(closed, why);
         }
@@ -84,16 +87,9 @@ internal sealed partial class Breaker : IJudge
         }
     }
 
-    bool IJudge.Admits(UpstreamCall call) => (call.AdmittedBy = Enter()) is not null;
+    bool IJudge.Admits(UpstreamCall call) => (call.AdmittedAs = Enter()) != 0;
 
-    void IJudge.Saw(UpstreamCall call, in Outcome outcome)
-    {
-        if (call.AdmittedBy is Phase entered)
-        {
-            call.AdmittedBy = null;
-            Left(entered, outcome);
-        }
-    }
+    void IJudge.Saw(UpstreamCall call, in Outcome outcome) => Left(call.AdmittedAs, outcome);
 
     void IJudge.Broke() => Revoke();
 
@@ -115,25 +111,25 @@ internal sealed partial class Breaker : IJudge
         json.WriteEndObject();
     }
 
-    private Phase? Knock()
+    private int Knock()
     {
         while (true)
         {
             switch (Volatile.Read(ref phase))
             {
                 case Closed closed:
-                    return closed;
+                    return closed.Number;
                 case Open open when room.Now >= open.Until:
-                    if (Move(open, new HalfOpen(open.Since, open.Openings, open.Why)))
+                    if (Move(open, new HalfOpen(open.Number + 1, open.Since, open.Openings, open.Why)))
                     {
                         LogHalfOpen(room.Logger, room.Upstream, Whose);
                     }
                     break;
                 case HalfOpen trial when trial.TryTake(room.Now, plan.Probes):
-                    return trial;
+                    return trial.Number;
                 default:
                     refused.Add();
-                    return null;
+                    return 0;
             }
         }
     }
@@ -145,7 +141,7 @@ internal sealed partial class Breaker : IJudge
     private void OpenFrom(Phase from, int openings, string why)
     {
         var time = plan.Open(openings);
-        if (!Move(from, new Open(from is HalfOpen trial ? trial.Since : room.Date, room.Now + time.Ticks, openings, from is HalfOpen { Why: var first } ? first : why)))
+        if (!Move(from, new Open(from.Number + 1, from is HalfOpen trial ? trial.Since : room.Date, room.Now + time.Ticks, openings, from is HalfOpen { Why: var first } ? first : why)))
         {
             return;
         }
@@ -162,7 +158,7 @@ internal sealed partial class Breaker : IJudge
 
     private void CloseFrom(HalfOpen trial)
     {
-        if (Move(trial, new Closed(plan.Rule, room.Date, room.Now, trial.Openings)))
+        if (Move(trial, new Closed(trial.Number + 1, plan.Rule, room.Date, room.Now, trial.Openings)))
         {
             LogClosed(room.Logger, room.Upstream, Whose);
         }

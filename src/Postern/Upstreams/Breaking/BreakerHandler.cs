@@ -5,9 +5,9 @@ namespace Postern.Upstreams.Breaking;
 /// <summary>
 /// Stops calling an upstream that fails too often: a call then fails at once, without waiting for anything. Stands inside the
 /// deadline, so that a call that took too long counts, and outside the bulkhead and retrying, so that an open breaker uses up
-/// neither and a call that succeeded at the second try is a success.
+/// neither and a call that succeeded at the second try is a success. It waits for no answer itself: the deadline, which does, tells it.
 /// </summary>
-internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, HttpMessageHandler next) : DelegatingHandler(next), IEnding
+internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, HttpMessageHandler next) : DelegatingHandler(next), IWitness, IEnding
 {
     private readonly Breaker breaker = breakers.Whole;
 
@@ -28,11 +28,21 @@ internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, Htt
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (breaker.Enter() is { } entered)
+        if (breaker.Enter() is not (> 0 and var entered))
         {
-            return JudgeAsync((UpstreamCall)request, entered, cancellationToken);
+            return Task.FromException<HttpResponseMessage>(
+                new UpstreamException(Failure.UpstreamOpen, $"the breaker of {breakers.Upstream} is open") { RetryAfter = breaker.RetryAfter ?? 1 });
         }
-        throw new UpstreamException(Failure.UpstreamOpen, $"the breaker of {breakers.Upstream} is open") { RetryAfter = breaker.RetryAfter ?? 1 };
+        var call = (UpstreamCall)request;
+        (call.CallWitness, call.LetInAs) = (this, entered);
+        return base.SendAsync(request, cancellationToken);
+    }
+
+    /// <summary>The call has come out; the deadline says so.</summary>
+    void IWitness.Saw(UpstreamCall call, UpstreamReply? reply, Exception? failed)
+    {
+        breaker.Left(call.LetInAs, Outcome.Of(reply, failed, call), set);
+        reply?.Hold(this);
     }
 
     /// <summary>An answer that had begun has ended: was it whole?</summary>
@@ -41,27 +51,6 @@ internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, Htt
         if (reply.Broken is not null)
         {
             breaker.Revoke(set);
-        }
-    }
-
-    private async Task<HttpResponseMessage> JudgeAsync(UpstreamCall call, Phase entered, CancellationToken cancel)
-    {
-        var outcome = default(Outcome);
-        try
-        {
-            var reply = (UpstreamReply)await base.SendAsync(call, cancel);
-            outcome = Outcome.Of(reply);
-            reply.Hold(this);
-            return reply;
-        }
-        catch (Exception e)
-        {
-            outcome = Outcome.Of(e, call);
-            throw;
-        }
-        finally
-        {
-            breaker.Left(entered, outcome, set);
         }
     }
 }

@@ -1,21 +1,25 @@
 namespace Postern.Upstreams.Breaking;
 
 /// <summary>
-/// What a breaker is at one time. A call keeps the phase that let it in, and tells that one how it ended: what was sent before
-/// the breaker opened says nothing of how the upstream is when it has closed again.
+/// What a breaker is at one time. A call remembers the phase that let it in, and how it ended counts in that one alone: what was
+/// sent before the breaker opened says nothing of how the upstream is when it has closed again.
 /// </summary>
-internal abstract class Phase(DateTimeOffset since)
+internal abstract class Phase(int number, DateTimeOffset since)
 {
+    /// <summary>Counts a breaker's phases, from 1.</summary>
+    public int Number => number;
+
     /// <summary>Since when it is closed, or no longer is; the default where it has been closed from the beginning.</summary>
     public DateTimeOffset Since => since;
 }
 
 /// <summary>Everything goes through, and is counted.</summary>
+/// <param name="number">Which phase it is.</param>
 /// <param name="rule">When it opens.</param>
 /// <param name="since">Since when.</param>
 /// <param name="began">Since when, on the breaker's clock.</param>
 /// <param name="openings">How often it has opened in a row before.</param>
-internal sealed class Closed(FailureRule rule, DateTimeOffset since, long began, int openings) : Phase(since)
+internal sealed class Closed(int number, FailureRule rule, DateTimeOffset since, long began, int openings) : Phase(number, since)
 {
     public long Began => began;
 
@@ -25,7 +29,7 @@ internal sealed class Closed(FailureRule rule, DateTimeOffset since, long began,
 }
 
 /// <summary>Nothing goes through until a time.</summary>
-internal sealed class Open(DateTimeOffset since, long until, int openings, string why) : Phase(since)
+internal sealed class Open(int number, DateTimeOffset since, long until, int openings, string why) : Phase(number, since)
 {
     public long Until => until;
 
@@ -35,7 +39,7 @@ internal sealed class Open(DateTimeOffset since, long until, int openings, strin
 }
 
 /// <summary>A few calls go through, and what becomes of them decides.</summary>
-internal sealed class HalfOpen(DateTimeOffset since, int openings, string why) : Phase(since)
+internal sealed class HalfOpen(int number, DateTimeOffset since, int openings, string why) : Phase(number, since)
 {
     /// <summary>Deadlines end most probes long before; an upload that never ends has none.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);

@@ -57,19 +57,17 @@ internal sealed class DeadlineHandler : DelegatingHandler
             call.End(reply);
             return reply;
         }
-        catch (OperationCanceledException) when (deadline!.Passed && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (deadline is not null)
         {
-            late.Add();
-            throw new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(call.Timeout ?? timeout)}");
-        }
-        finally
-        {
-            if (deadline is not null)
+            call.Settle(null, e);
+            call.End(null, e);
+            deadline.End();
+            if (e is OperationCanceledException && deadline.Passed && !cancellationToken.IsCancellationRequested)
             {
-                call.Settle(null);
-                call.End(null);
-                deadline.End();
+                late.Add();
+                throw new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(call.Timeout ?? timeout)}");
             }
+            throw;
         }
     }
 

@@ -86,6 +86,7 @@ internal sealed partial class HealthCheck : ILive, IStatus
             {
                 Follow(Now);
             }
+            set.MembersChanged += Look;
             // Not as part of whatever starts it: that may be a request to the admin API.
             ThreadPool.UnsafeQueueUserWorkItem(static check => _ = check.RunAsync(), this, preferLocal: false);
         }
@@ -120,6 +121,7 @@ internal sealed partial class HealthCheck : ILive, IStatus
     public void Dispose()
     {
         stop.Cancel();
+        set.MembersChanged -= Look;
         lock (watches)
         {
             foreach (var watch in watches.Values)
@@ -146,12 +148,19 @@ internal sealed partial class HealthCheck : ILive, IStatus
         }
     }
 
+    /// <summary>Destinations have come or gone: the new ones are asked at once, and not by whoever found them.</summary>
+    private void Look() => ThreadPool.UnsafeQueueUserWorkItem(static check => check.Turn(), this, preferLocal: false);
+
     /// <summary>Asks those whose time has come. How long nothing is to do.</summary>
     private TimeSpan Turn()
     {
         lock (watches)
         {
             var now = Now;
+            if (stop.IsCancellationRequested)
+            {
+                return plan!.Interval;
+            }
             Follow(now);
             var next = now + plan!.Interval.Ticks;
             foreach (var watch in watches.Values)

@@ -62,7 +62,7 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
             {
                 reply = null;
                 failed = Explain(e, call, limit, cancellationToken);
-                call.Settle(null);
+                call.Settle(null, failed);
                 limit?.End();
             }
 

@@ -41,14 +41,27 @@ internal sealed class Balanced : IDisposable
         return made;
     }
 
-    public async Task<UpstreamReply> SendAsync(UpstreamCall? call = null) => (UpstreamReply)await chain.SendAsync(call ?? new UpstreamCall(), TestContext.Current.CancellationToken);
+    public async Task<UpstreamReply> SendAsync(UpstreamCall? call = null)
+    {
+        call ??= new UpstreamCall();
+        try
+        {
+            return (UpstreamReply)await chain.SendAsync(call, TestContext.Current.CancellationToken);
+        }
+        catch (Exception e)
+        {
+            call.Settle(null, e);
+            throw;
+        }
+    }
 
     /// <summary>Which destination a call goes to; it ends at once.</summary>
     public async Task<string> PickAsync(UpstreamCall? call = null)
     {
         call ??= new UpstreamCall();
-        await SendAsync(call);
-        call.Settle(null);
+        var reply = await SendAsync(call);
+        call.Settle(reply);
+        await reply.FinishAsync();
         return call.DestinationName!;
     }
 

@@ -84,7 +84,6 @@ public sealed class BalancingHandlerTests
         up.Next = call =>
         {
             calls++;
-            call.Settle(null);
             return Task.FromException<HttpResponseMessage>(new UpstreamException(Failure.UpstreamGone, "no"));
         };
         for (var i = 0; i < 2; i++)

@@ -1,0 +1,11 @@
+namespace Postern.Pipeline;
+
+/// <summary>
+/// Who is told how a call, or one try of it, came out: a breaker, the judges of a destination. The handler that waits for the
+/// answer anyhow tells it, because each one more that waits costs every call.
+/// </summary>
+internal interface IWitness
+{
+    /// <summary>The head of an answer has come, or why none did; told once.</summary>
+    void Saw(UpstreamCall call, UpstreamReply? reply, Exception? failed);
+}
