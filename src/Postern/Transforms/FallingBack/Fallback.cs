@@ -70,7 +70,7 @@ internal sealed class Fallback
     }
 
     /// <summary>It stands in: from here on answer, log and metrics say so.</summary>
-    public void Begin(Exchange exchange, in Reason reason)
+    public void Begin(Exchange exchange, Reason reason)
     {
         (exchange.Fallback, exchange.FailureReason) = (reason.Word, reason.Why);
         exchange.AnswerFields.Remove("Postern-Fallback");
@@ -80,7 +80,7 @@ internal sealed class Fallback
     }
 
     /// <summary>Gives the fixed answer.</summary>
-    public Task AnswerAsync(HttpContext context, in Reason reason, HeaderRules? rules)
+    public Task AnswerAsync(HttpContext context, Reason reason, HeaderRules? rules)
     {
         var headers = context.Response.Headers;
         // What stands in for an answer must not be kept as if it were one.
@@ -121,5 +121,5 @@ internal sealed class Fallback
     /// <param name="Index">Its place among the counters.</param>
     /// <param name="Why">For the log alone.</param>
     /// <param name="RetryAfter">Seconds after which trying again may help; null where nobody knows.</param>
-    public readonly record struct Reason(string Word, int Index, string Why, int? RetryAfter);
+    public sealed record Reason(string Word, int Index, string Why, int? RetryAfter);
 }
