@@ -81,7 +81,26 @@ public sealed class FallbackTests
     }
 
     [Fact]
-    public async Task Where_no_connection_is_free_it_is_full()
+    public async Task It_comes_after_all_tries()
+    {
+        var asked = 0;
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            while (await connection.ReadRequestAsync() is { Length: > 0 })
+            {
+                Interlocked.Increment(ref asked);
+                await connection.WriteAsync("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "retry: { attempts: 3, on: [503], backoff: 1ms..1ms, minPerSecond: 100 }", "fallback: { body: x, on: 503 }");
+        var answer = await gateway.SendRawAsync(Get);
+        Assert.Equal((200, "503", 3), (answer.Status, answer["Postern-Fallback"], asked));
+    }
+
+    [Theory]
+    [InlineData("maxConnections: 1, connectTimeout: 50ms")]
+    [InlineData("maxConcurrent: 1")]
+    public async Task Where_no_place_is_free_it_is_full(string bound)
     {
         var held = new TaskCompletionSource();
         await using var upstream = ScriptedUpstream.Serving(async connection =>
@@ -90,7 +109,7 @@ public sealed class FallbackTests
             held.TrySetResult();
             await connection.DrainAsync();
         });
-        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "maxConnections: 1, connectTimeout: 50ms", "fallback: { body: x }");
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, bound, "fallback: { body: x }");
         using var first = await gateway.ConnectAsync();
         await first.SendAsync(Get);
         await held.Task.WaitAsync(TestGateway.Patience);
