@@ -53,6 +53,9 @@ public sealed class RouteScope
 
     internal IReadOnlyList<StageNote> Notes => notes;
 
+    /// <summary>How logs and metrics call the route: <c>GET /web/products/{id}</c>.</summary>
+    internal string Label => $"{(Route.Method == "*" ? "ANY" : Route.Method)} {(Gate.Own.Match.Path ?? "").TrimEnd('/')}{Route.Template}";
+
     /// <summary>What tells this configuration of the gate from any other.</summary>
     internal string GateText { get; init; } = "";
 

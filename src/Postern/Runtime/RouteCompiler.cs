@@ -40,7 +40,7 @@ internal static class RouteCompiler
         scope.CheckTouched();
         return new CompiledRoute(route.Method, template, conditions, chain, at, scope.Notes)
         {
-            Label = Label(route, scope.Gate),
+            Label = scope.Label,
             Weights = scope.Weights,
         };
     }
@@ -137,7 +137,4 @@ internal static class RouteCompiler
 
         static bool Sound(Options options) => options.Origin is not { } origin || !(origin.Broken || origin.Incomplete);
     }
-
-    private static string Label(RouteConfig route, GateConfig gate) =>
-        $"{(route.Method == "*" ? "ANY" : route.Method)} {(gate.Own.Match.Path ?? "").TrimEnd('/')}{route.Template}";
 }

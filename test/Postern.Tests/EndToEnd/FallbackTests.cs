@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Postern.Tests.Harness;
@@ -55,6 +56,65 @@ public sealed class FallbackTests
         await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "timeout: 50ms", "fallback: { body: later }");
         var answer = await gateway.SendRawAsync(Get);
         Assert.Equal((200, "later", "timeout", "text/plain; charset=utf-8"), (answer.Status, answer.Body, answer["Postern-Fallback"], answer["Content-Type"]));
+    }
+
+    [Fact]
+    public async Task An_open_breaker_is_stood_in_for_without_a_call()
+    {
+        await using var upstream = ScriptedUpstream.Answering(Unavailable);
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "breaker: { failures: 2, openFor: 30s }", "fallback: { status: 503, body: later }");
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal((503, "secret"), await AskAsync());
+        }
+        Assert.Equal((503, "later"), await AskAsync());
+        var answer = await gateway.SendRawAsync(Get);
+        Assert.Equal("open", answer["Postern-Fallback"]);
+        // When trying again may help is known, so it is told.
+        Assert.InRange(int.Parse(answer["Retry-After"]!, CultureInfo.InvariantCulture), 1, 60);
+
+        async Task<(int, string)> AskAsync()
+        {
+            var answer = await gateway.SendRawAsync(Get);
+            return (answer.Status, answer.Body);
+        }
+    }
+
+    [Fact]
+    public async Task It_comes_after_all_tries()
+    {
+        var asked = 0;
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            while (await connection.ReadRequestAsync() is { Length: > 0 })
+            {
+                Interlocked.Increment(ref asked);
+                await connection.WriteAsync("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "retry: { attempts: 3, on: [503], backoff: 1ms..1ms, minPerSecond: 100 }", "fallback: { body: x, on: 503 }");
+        var answer = await gateway.SendRawAsync(Get);
+        Assert.Equal((200, "503", 3), (answer.Status, answer["Postern-Fallback"], asked));
+    }
+
+    [Theory]
+    [InlineData("maxConnections: 1, connectTimeout: 50ms")]
+    [InlineData("maxConcurrent: 1")]
+    public async Task Where_no_place_is_free_it_is_full(string bound)
+    {
+        var held = new TaskCompletionSource();
+        await using var upstream = ScriptedUpstream.Serving(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            held.TrySetResult();
+            await connection.DrainAsync();
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, bound, "fallback: { body: x }");
+        using var first = await gateway.ConnectAsync();
+        await first.SendAsync(Get);
+        await held.Task.WaitAsync(TestGateway.Patience);
+        var answer = await gateway.SendRawAsync(Get);
+        Assert.Equal((200, "full"), (answer.Status, answer["Postern-Fallback"]));
     }
 
     [Theory]

@@ -184,6 +184,15 @@ public sealed class WeightsTests : IAsyncLifetime
         Assert.InRange(destination.GetProperty("latencyMs").GetDouble(), 0.001, 10_000);
         Assert.InRange(TimeProvider.System.GetUtcNow() - destination.GetProperty("since").GetDateTimeOffset(), TimeSpan.Zero, TimeSpan.FromMinutes(1));
         Assert.Equal(JsonValueKind.Null, upstreams[0].GetProperty("destinations")[0].GetProperty("latencyMs").ValueKind);
+        Assert.Contains($"postern_upstream_destination_calls{{upstream=\"old\",destination=\"{address.Host}:{address.Port}\"}} 0\n", Metrics(), StringComparison.Ordinal);
+        Assert.Matches($"postern_upstream_destination_latency_seconds{{upstream=\"old\",destination=\"{address.Host}:{address.Port}\"}} 0[.]\\d+\n", Metrics());
+
+        Root("timeout: 7s");
+        Assert.Empty(runtime.Reload());
+        Assert.Contains($"postern_upstream_destination_calls{{upstream=\"old\",destination=\"{address.Host}:{address.Port}\"}} 0\n", Metrics(), StringComparison.Ordinal);
+        Root("connectTimeout: 2s");
+        Assert.Empty(runtime.Reload());
+        Assert.Matches($"postern_upstream_destination_latency_seconds{{upstream=\"old\",destination=\"{address.Host}:{address.Port}\"}} NaN\n", Metrics());
     }
 
     [Fact]
@@ -267,6 +276,13 @@ public sealed class WeightsTests : IAsyncLifetime
           - get: /plain
             to: http://old/plain
         """;
+
+    private string Metrics()
+    {
+        var text = new System.Buffers.ArrayBufferWriter<byte>();
+        PrometheusText.Write(runtime.Metrics, text);
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
 
     private async Task<string> AddressAsync() => (await GetAsync("/routes")).GetProperty("routes")[0].GetProperty("weights").GetString()!;
 

@@ -87,10 +87,10 @@ internal sealed class ProxyRoute(
         }
 
         // 5. Where the upstream failed and something stands in for it, that answers.
-        if (instead is { } reason)
+        if (instead is not null)
         {
-            Fallback!.Begin(exchange, reason);
-            await (Standby is null ? Fallback.AnswerAsync(context, reason, responseRules) : Standby.HandleAsync(context));
+            Fallback!.Begin(exchange, instead);
+            await (Standby is null ? Fallback.AnswerAsync(context, instead, responseRules) : Standby.HandleAsync(context));
         }
     }
 

@@ -32,7 +32,7 @@ internal sealed class Fallback
         {
             Fixed = FixedAnswer.Compile(scope.Template.Parameters, options.Status ?? 200, options.Headers, options.Body ?? options.File?.Text, TypeOf(options.File));
         }
-        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, $"{(scope.Route.Method == "*" ? "ANY" : scope.Route.Method)} {scope.Route.Template}");
+        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
         counter = reason => metrics.Counter(
             "postern_fallbacks_total", "Requests answered by a fallback, by why.", ("gate", gate), ("route", route), ("reason", reason));
     }
@@ -45,7 +45,10 @@ internal sealed class Fallback
 
     /// <summary>The route's fallback, or null for none.</summary>
     public static Fallback? Compile(RouteScope scope) =>
-        scope.Options<FallbackSection>().Fallback is not { } options ? null : new Fallback(scope, options);
+        scope.Options<FallbackSection>().Fallback is { } options ? Of(scope, options) : null;
+
+    /// <summary>A fallback of a call that has one of its own.</summary>
+    public static Fallback Of(RouteScope scope, FallbackOptions options) => new(scope, options);
 
     /// <summary>Why it stands in for a call that failed; null where it doesn't.</summary>
     public Reason? For(Exception e)
@@ -67,7 +70,7 @@ internal sealed class Fallback
     }
 
     /// <summary>It stands in: from here on answer, log and metrics say so.</summary>
-    public void Begin(Exchange exchange, in Reason reason)
+    public void Begin(Exchange exchange, Reason reason)
     {
         (exchange.Fallback, exchange.FailureReason) = (reason.Word, reason.Why);
         exchange.AnswerFields.Remove("Postern-Fallback");
@@ -77,7 +80,7 @@ internal sealed class Fallback
     }
 
     /// <summary>Gives the fixed answer.</summary>
-    public Task AnswerAsync(HttpContext context, in Reason reason, HeaderRules? rules)
+    public Task AnswerAsync(HttpContext context, Reason reason, HeaderRules? rules)
     {
         var headers = context.Response.Headers;
         // What stands in for an answer must not be kept as if it were one.
@@ -118,5 +121,5 @@ internal sealed class Fallback
     /// <param name="Index">Its place among the counters.</param>
     /// <param name="Why">For the log alone.</param>
     /// <param name="RetryAfter">Seconds after which trying again may help; null where nobody knows.</param>
-    public readonly record struct Reason(string Word, int Index, string Why, int? RetryAfter);
+    public sealed record Reason(string Word, int Index, string Why, int? RetryAfter);
 }

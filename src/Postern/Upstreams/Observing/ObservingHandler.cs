@@ -31,8 +31,11 @@ internal sealed class ObservingHandler : DelegatingHandler
     /// <summary>Compiled into every upstream's chain.</summary>
     public sealed class Feature : IUpstreamHandler
     {
-        public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next) =>
-            new ObservingHandler(scope.Upstream.Name, MetricRegistry.Of(scope.State), next);
+        public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next)
+        {
+            DestinationGauges.Keep(scope);
+            return new ObservingHandler(scope.Upstream.Name, MetricRegistry.Of(scope.State), next);
+        }
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
@@ -113,11 +114,13 @@ internal sealed class Mirror
     }
 
     /// <summary>Not on this thread, which is the request's.</summary>
-    private void Begin(UpstreamCall copy) =>
-        ThreadPool.UnsafeQueueUserWorkItem(static begun => _ = begun.Mirror.SendAsync(begun.Copy), (Mirror: this, Copy: copy), preferLocal: false);
+    private void Begin(UpstreamCall copy) => ThreadPool.UnsafeQueueUserWorkItem(
+        static begun => _ = begun.Mirror.SendAsync(begun.Copy, begun.Parent), (Mirror: this, Copy: copy, Parent: Activity.Current), preferLocal: false);
 
-    private async Task SendAsync(UpstreamCall copy)
+    private async Task SendAsync(UpstreamCall copy, Activity? parent)
     {
+        // In a trace the copy belongs to the request it was made from.
+        Activity.Current = parent;
         try
         {
             using var over = new CancellationTokenSource(Longest);
