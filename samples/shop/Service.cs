@@ -10,14 +10,16 @@ using Microsoft.Extensions.Hosting;
 
 namespace Shop;
 
-/// <summary>One destination: a web server that says its name in every answer and whether it is well at <c>/healthz</c>.</summary>
+/// <summary>One destination: a web server that says its name in every answer and whether it is well at <c>/healthz</c>. It can be broken, and mended.</summary>
 internal sealed class Service : IAsyncDisposable
 {
-    private readonly WebApplication app;
+    private readonly Action<WebApplication> routes;
+    private readonly Breakage breakage;
+    private WebApplication app;
 
-    private Service(string upstream, string name, WebApplication app)
+    private Service(string upstream, string name, WebApplication app, Breakage breakage, Action<WebApplication> routes)
     {
-        (Upstream, Name, this.app) = (upstream, name, app);
+        (Upstream, Name, this.app, this.breakage, this.routes) = (upstream, name, app, breakage, routes);
         Url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
     }
 
@@ -30,11 +32,12 @@ internal sealed class Service : IAsyncDisposable
     /// <summary>Starts on <paramref name="port"/>, or on any free port if that one is taken or 0.</summary>
     public static async Task<Service> StartAsync(string upstream, string name, int port, Action<WebApplication> routes, CancellationToken cancellationToken)
     {
-        var app = Build(name, port, routes);
+        var breakage = new Breakage();
+        var app = Build(name, port, breakage, routes);
         try
         {
             await app.StartAsync(cancellationToken);
-            return new Service(upstream, name, app);
+            return new Service(upstream, name, app, breakage, routes);
         }
         catch (IOException e) when (port != 0 && e.InnerException is AddressInUseException)
         {
@@ -48,6 +51,21 @@ internal sealed class Service : IAsyncDisposable
         }
     }
 
+    /// <summary>Has it break, or work again with <see cref="Fault.None"/>. Its address stays the same.</summary>
+    public async Task BreakAsync(Fault fault)
+    {
+        var before = breakage.Begin(fault);
+        if (fault == Fault.Killed && before != Fault.Killed)
+        {
+            await DisposeAsync();
+        }
+        else if (fault != Fault.Killed && before == Fault.Killed)
+        {
+            app = Build(Name, new Uri(Url).Port, breakage, routes);
+            await app.StartAsync();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         // A stream or a WebSocket would hold a graceful stop for as long as its client likes.
@@ -57,7 +75,7 @@ internal sealed class Service : IAsyncDisposable
         await app.DisposeAsync();
     }
 
-    private static WebApplication Build(string name, int port, Action<WebApplication> routes)
+    private static WebApplication Build(string name, int port, Breakage breakage, Action<WebApplication> routes)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -69,6 +87,7 @@ internal sealed class Service : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, Unattended>();
         var app = builder.Build();
         app.Use(next => context => AnswerAsync(context, name, next));
+        app.Use(next => context => breakage.AnswerAsync(context, next));
         app.UseRouting();
         app.UseWebSockets();
         app.MapMethods("/healthz", Answers.Read, context => context.Response.SendAsync(200, new Health("ok", name), ShopJson.Plain.Health));

@@ -92,8 +92,11 @@ public sealed class ShopServices : IAsyncDisposable
     }
 
     /// <summary>Stops one destination and keeps the others: <c>products-1</c>, as its answers call it in <c>X-Served-By</c>.</summary>
-    public ValueTask StopAsync(string destination) =>
-        services.FirstOrDefault(s => s.Name == destination)?.DisposeAsync()
+    public Task StopAsync(string destination) => BreakAsync(destination, Fault.Killed);
+
+    /// <summary>Has one destination break, or work again with <see cref="Fault.None"/>; it keeps its address.</summary>
+    public Task BreakAsync(string destination, Fault fault) =>
+        services.FirstOrDefault(s => s.Name == destination)?.BreakAsync(fault)
         ?? throw new ArgumentException($"no destination '{destination}'; one of {string.Join(", ", services.Select(s => s.Name))}", nameof(destination));
 
     /// <summary>Stops all of them; open streams and WebSockets are cut.</summary>

@@ -24,17 +24,18 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
                 result.AddError($"A port is a number from 0 to 65535, got '{token.Value}'.");
             }
         });
+        var chaos = new Option<bool>("--chaos") { Description = "Break one service after the other, and say what to look at." };
         var command = new Command("demo", """
             Start a small shop: its services, an authorization server that gives tokens to anyone, and a web, a mobile and a
             partner gate in front of them. Ctrl-C stops all of it.
 
             Example: postern demo --port 8080
-            """) { port };
-        command.SetAction((parsed, _) => new DemoCommand(Console.Out, error, time).RunAsync(parsed.GetValue(port)));
+            """) { port, chaos };
+        command.SetAction((parsed, _) => new DemoCommand(Console.Out, error, time).RunAsync(parsed.GetValue(port), parsed.GetValue(chaos)));
         return command;
     }
 
-    private async Task<int> RunAsync(int port)
+    private async Task<int> RunAsync(int port, bool chaos)
     {
         using var loggers = Log.ToStandardError();
         await using var shop = await ShopServices.StartAsync(preferredPorts: true);
@@ -44,11 +45,19 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         {
             return 1;
         }
+        using var ending = new CancellationTokenSource();
+        var breaking = Task.CompletedTask;
         try
         {
             using var signals = new Signals(() => gateway.Reload(), Environment.Exit);
+            // What is broken then is mended first: the drain waits for its answers.
+            _ = signals.Stopping.ContinueWith(_ => ending.Cancel(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             return await new RunCommand(OpenedGateway.Open, error, time)
-                .ServeAsync(gateway, signals.Stopping, loggers, loggers.CreateLogger("Postern"), urls => Welcome(gateway, shop, urls[0]));
+                .ServeAsync(gateway, signals.Stopping, loggers, loggers.CreateLogger("Postern"), (urls, admin) =>
+                {
+                    Welcome(gateway, shop, urls[0]);
+                    breaking = chaos ? new Chaos(shop, Chaos.Steps(urls[0], admin), output, time).RunAsync(ending.Token) : breaking;
+                });
         }
         catch (ListenException e)
         {
@@ -57,6 +66,8 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
         }
         finally
         {
+            await ending.CancelAsync();
+            await breaking;
             await gateway.StopAsync();
         }
     }

@@ -53,7 +53,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
     }
 
     /// <summary>Everything between opening the listeners and the end of the drain.</summary>
-    internal async Task<int> ServeAsync(Gateway gateway, Task stopping, ILoggerFactory loggers, ILogger logger, Action<IReadOnlyList<string>>? started = null)
+    internal async Task<int> ServeAsync(Gateway gateway, Task stopping, ILoggerFactory loggers, ILogger logger, Action<IReadOnlyList<string>, string?>? started = null)
     {
         await using var traffic = new TrafficServer(gateway.Listen, gateway.Handle, loggers, time, gateway.Refuse, gateway.Metrics);
         var drain = new Drain(traffic, gateway.Drain, time);
@@ -74,7 +74,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
             await StartAsync(admin);
         }
         await error.WriteAsync(Banner(gateway, traffic.Urls, admin?.Url));
-        started?.Invoke(traffic.Urls);
+        started?.Invoke(traffic.Urls, admin?.Url);
         await stopping;
         LogDraining(logger, Scalars.Format(gateway.Drain.Delay), Scalars.Format(gateway.Drain.Timeout));
         if (!await drain.RunAsync())

@@ -29,5 +29,6 @@ internal static class NodeScript
         return JsonDocument.Parse(await output).RootElement;
     }
 
-    private static string? Node => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "node")).FirstOrDefault(File.Exists);
+    /// <summary>The program; null where it isn't installed.</summary>
+    public static string? Node => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Select(p => Path.Combine(p, "node")).FirstOrDefault(File.Exists);
 }
