@@ -1,5 +1,5 @@
 // A service that breaks the way its standard input says, one command a line, each answered with one line of JSON:
-//   well | errors SHARE | fail STATUS | hang | drip MS | trickle MS | reset | cut | garbage | counts | forget
+//   well | errors SHARE | fail STATUS | hang | drip MS | trickle MS | stall | reset | cut | garbage | counts | forget
 // It answers every path with its own port, and counts what it was asked. It ends when its standard input does.
 //   node faulty.mjs PORT NAME        prints {"port":…} once it listens
 import { createServer } from 'node:http';
@@ -37,6 +37,7 @@ function answer(request, response) {
     case 'hang': return void held.add([request, response]);
     case 'drip': return drip(socket, head(10) + '0123456789', 0, value);
     case 'trickle': return drip(socket, head(10) + '0123456789', head(10).length, value);
+    case 'stall': return void socket.write(head(100) + 'half of it');
     case 'reset': return socket.resetAndDestroy();
     case 'cut': return socket.end(head(100) + 'half of it');
     case 'garbage': return socket.end('this is no HTTP\r\n\r\n');

@@ -52,7 +52,7 @@ internal sealed class FaultyService : IAsyncDisposable
         return service;
     }
 
-    /// <summary>Has it break: <c>errors 0.5</c>, <c>fail 503</c>, <c>hang</c>, <c>drip 100</c>, <c>trickle 100</c>, <c>reset</c>, <c>cut</c>, <c>garbage</c>.</summary>
+    /// <summary>Has it break: <c>errors 0.5</c>, <c>fail 503</c>, <c>hang</c>, <c>drip 100</c>, <c>trickle 100</c>, <c>stall</c>, <c>reset</c>, <c>cut</c>, <c>garbage</c>.</summary>
     public Task BreakAsync(string fault) => SayAsync(fault);
 
     /// <summary>Has it answer as it should; what it held is answered now.</summary>
