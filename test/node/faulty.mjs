@@ -18,11 +18,9 @@ function respond(request, response, status) {
   response.end(body);
 }
 
-// One byte at a time, the whole answer or what follows its head.
-function drip(socket, text, from, every) {
-  let sent = from;
-  if (from > 0) socket.write(text.slice(0, from));
-  const timer = setInterval(() => (sent < text.length ? socket.write(text[sent++]) : clearInterval(timer)), every);
+// One piece after the other, until there are no more or nobody listens.
+function drip(socket, pieces, every, write, end) {
+  const timer = setInterval(() => (pieces.length > 0 ? write(pieces.shift()) : (clearInterval(timer), end())), every);
   socket.on('close', () => clearInterval(timer));
 }
 
@@ -35,8 +33,10 @@ function answer(request, response) {
     case 'errors': return respond(request, response, !probe && chance() < value ? 500 : 200);
     case 'fail': return respond(request, response, probe ? 200 : value);
     case 'hang': return void held.add([request, response]);
-    case 'drip': return drip(socket, head(10) + '0123456789', 0, value);
-    case 'trickle': return drip(socket, head(10) + '0123456789', head(10).length, value);
+    case 'drip': return drip(socket, [...head(10), '0123456789'], value, piece => socket.write(piece), () => socket.end());
+    case 'trickle':
+      response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': 10, 'X-Served-By': name }).flushHeaders();
+      return drip(socket, [...'0123456789'], value, piece => response.write(piece), () => response.end());
     case 'stall': return void socket.write(head(100) + 'half of it');
     case 'reset': return socket.resetAndDestroy();
     case 'cut': return socket.end(head(100) + 'half of it');
