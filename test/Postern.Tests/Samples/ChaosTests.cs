@@ -151,7 +151,7 @@ public sealed class ChaosTests : IAsyncLifetime
         void Adapt(GatewayBuilder builder)
         {
             DemoCommand.Adapt(builder, shop, 0);
-            builder.Root<TelemetrySection>(o => o with { Telemetry = o.Telemetry with { AccessLog = new AccessLogOptions { To = "off" } } });
+            builder.Root<TelemetrySection>(o => o with { Telemetry = new TelemetryOptions { AccessLog = new AccessLogOptions { To = "off" } } });
         }
     }
 
