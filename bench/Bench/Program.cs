@@ -3,13 +3,14 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--resilience] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
       --identity   no other gateways: what it costs Postern to know a caller (measured with Postern in any case)
       --flood      no other gateways: what a flood on one gate does to another (measured with Postern in any case)
       --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
+      --resilience no other gateways: what health checks, breakers, retries and bulkheads cost, and one of eight upstreams that hangs
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
@@ -30,7 +31,7 @@ for (var i = 0; i < args.Length; i++)
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
             break;
-        case "--identity" or "--limits" or "--flood":
+        case "--identity" or "--limits" or "--flood" or "--resilience":
             parts.Add(args[i]);
             break;
         case "--out" when i + 1 < args.Length:
@@ -103,6 +104,13 @@ try
         await flood.MeasureAsync(stopping.Token);
         report.Append(flood.Report());
         errors.AddRange(flood.Errors());
+    }
+    if (Measures("--resilience"))
+    {
+        var resilience = new ResilienceRun(plan, place, published);
+        await resilience.MeasureAsync(stopping.Token);
+        report.Append(resilience.Report());
+        errors.AddRange(resilience.Errors());
     }
     Console.WriteLine(report);
     if (file is not null)

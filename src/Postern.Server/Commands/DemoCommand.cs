@@ -73,7 +73,7 @@ internal sealed class DemoCommand(TextWriter output, TextWriter error, TimeProvi
     }
 
     /// <summary>The shop's own files, but for where its services found room.</summary>
-    private static void Adapt(GatewayBuilder builder, ShopServices shop, int port)
+    internal static void Adapt(GatewayBuilder builder, ShopServices shop, int port)
     {
         builder.Root<GatewayOptions>(o => o with
         {

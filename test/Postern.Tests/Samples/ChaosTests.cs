@@ -1,4 +1,12 @@
 using System.Net;
+<<<<<<< HEAD
+=======
+using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Edge.Observing;
+using Postern.Server.Commands;
+using Postern.Server.Listening;
+using Postern.Server.Serving;
+>>>>>>> proof
 using Postern.Tests.Harness;
 using Shop;
 
@@ -99,6 +107,71 @@ public sealed class ChaosTests : IAsyncLifetime
         Assert.DoesNotContain(Chaos.Steps("http://127.0.0.1:8080", null).SelectMany(s => s.Look), l => l.Command.Contains("upstreams"));
     }
 
+<<<<<<< HEAD
+=======
+    [Fact]
+    public async Task What_each_step_says_is_what_is_seen()
+    {
+        var (gateway, problems) = OpenedGateway.Open(ShopServices.ConfigFile, Adapt, NullLoggerFactory.Instance, TimeProvider.System);
+        Assert.Empty(problems);
+        await using var traffic = new TrafficServer(gateway!.Listen, gateway.Handle, NullLoggerFactory.Instance, TimeProvider.System);
+        await traffic.StartAsync();
+        client.BaseAddress = new Uri(traffic.Urls[0]);
+        client.DefaultRequestHeaders.Add("X-Api-Key", DemoText.PartnerKey);
+        try
+        {
+            Assert.Equal(["200 products-1", "200 products-2"], (await AskAsync("/web/products/7", "X-Served-By")).Distinct().Order());
+
+            await shop.BreakAsync("products-1", Fault.Killed);
+            Assert.All(await AskAsync("/web/products/7", "X-Served-By"), a => Assert.Equal("200 products-2", a));
+            await shop.BreakAsync("products-1", Fault.None);
+
+            await shop.BreakAsync("reviews-1", Fault.Hanging);
+            var slow = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => AskAsync("/web/reviews?product=7", "Postern-Fallback", 1)));
+            Assert.All(slow, a => Assert.Equal(["200 timeout"], a));
+            Assert.All(await AskAsync("/web/reviews?product=7", "Postern-Fallback"), a => Assert.Equal("200 open", a));
+
+            await shop.BreakAsync("inventory-1", Fault.Slow);
+            Assert.Equal(["200 timeout"], await AskAsync("/web/stock/DESK-STAND", "Postern-Fallback", 1));
+            Assert.Equal("""{"available": null}""", await client.GetStringAsync("/web/stock/DESK-STAND"));
+
+            await shop.BreakAsync("users-1", Fault.Killed);
+            var gone = await AskAsync("/partner/v1/users/usr_a41c7", "Retry-After");
+            Assert.Equal(Enumerable.Repeat("502 ", 5), gone[..5]);
+            Assert.All(gone[5..], a => Assert.Matches("503 [1-5]", a));
+            Assert.Equal("200", (await AskAsync("/web/products/3", "", 1)).Single().Trim());
+
+            // The breaker of products-1 is open for some more seconds.
+            await Until.TrueAsync(async () => (await AskAsync("/web/products/7", "X-Served-By", 2)).Contains("200 products-1"), () => "It doesn't come back.", TimeSpan.FromSeconds(10));
+            await shop.BreakAsync("products-2", Fault.Failing);
+            var failing = await AskAsync("/web/products/7", "X-Served-By", 40);
+            Assert.Equal(5, failing.Count(a => a == "500 products-2"));
+            Assert.Equal(35, failing.Count(a => a == "200 products-1"));
+        }
+        finally
+        {
+            await gateway.StopAsync();
+        }
+
+        void Adapt(GatewayBuilder builder)
+        {
+            DemoCommand.Adapt(builder, shop, 0);
+            builder.Root<TelemetrySection>(o => o with { Telemetry = new TelemetryOptions { AccessLog = new AccessLogOptions { To = "off" } } });
+        }
+    }
+
+    private async Task<string[]> AskAsync(string path, string field, int times = 10)
+    {
+        var seen = new string[times];
+        for (var i = 0; i < times; i++)
+        {
+            using var answer = await client.GetAsync(path);
+            seen[i] = $"{(int)answer.StatusCode} {(answer.Headers.TryGetValues(field is "" ? "X-None" : field, out var values) ? values.Single() : "")}";
+        }
+        return seen;
+    }
+
+>>>>>>> proof
     /// <summary>The next wait begins once the step has been taken.</summary>
     private static Task PassAsync(ManualTime time, TimeSpan by)
     {
