@@ -31,30 +31,17 @@ public sealed class Chaos(ShopServices shop, IReadOnlyList<ChaosStep> steps, Tex
         [
             new("products-1", Fault.Killed, "one of two servers is gone: connections are refused",
             [
-<<<<<<< HEAD
-                new("still 200, each from products-2: a call that met the dead one was tried again, then it was left out", Ten($"{url}/web/products/7")),
-                .. Upstream("products", "which is down, why, and since when"),
-            ]),
-            new("products-2", Fault.Failing, "answers 500 to everything, and says at /healthz that it is well",
-            [
-                new("a few 500s, which are never tried again; then its breaker is open, and products-1 answers alone", Ten($"{url}/web/products/7")),
-=======
                 new("still 200, all from products-2: the first calls that meet the dead one are tried again, then it is left out", Several($"{url}/web/products/7")),
                 .. Upstream("products", "which one is down, why, and since when"),
             ]),
             new("products-2", Fault.Failing, "answers 500 to everything, and says at /healthz that it is well",
             [
                 new("five times 500, which is never tried again; then its breaker is open, and products-1 answers alone", Several($"{url}/web/products/7")),
->>>>>>> proof
                 .. Upstream("products", "the breaker of that destination"),
             ]),
             new("reviews-1", Fault.Hanging, "takes requests and never answers",
             [
-<<<<<<< HEAD
-                new("the fallback, which says so in Postern-Fallback: 'timeout' after a second, 'open' at once from the fifth on", $"curl -si '{url}/web/reviews?product=7'"),
-=======
                 new("no reviews, but an answer: five after a second each (timeout), the others at once (open)", Several($"'{url}/web/reviews?product=7'", "postern-fallback")),
->>>>>>> proof
                 .. Upstream("reviews", "an open breaker"),
             ]),
             new("inventory-1", Fault.Slow, "takes a second and a half for each answer",
@@ -63,11 +50,7 @@ public sealed class Chaos(ShopServices shop, IReadOnlyList<ChaosStep> steps, Tex
             ]),
             new("users-1", Fault.Killed, "the only server is gone, and there is nothing to fall back on",
             [
-<<<<<<< HEAD
-                new("a problem: 502 while it is tried, then 503 at once, with Retry-After", $"curl -si {key} {url}/partner/v1/users/usr_a41c7"),
-=======
                 new("a problem: 502 five times, then 503 with Retry-After, without asking anyone", Several($"{key} {url}/partner/v1/users/usr_a41c7", "retry-after")),
->>>>>>> proof
                 new("the other services don't notice", $"curl -s -o /dev/null -w '%{{http_code}}\\n' {url}/web/products/3"),
                 .. Upstream("users", "why, and when it is tried again"),
             ]),
@@ -129,15 +112,9 @@ public sealed class Chaos(ShopServices shop, IReadOnlyList<ChaosStep> steps, Tex
         }
     }
 
-<<<<<<< HEAD
-    /// <summary>The same ten times: status, who answered, and how long it took.</summary>
-    private static string Ten(string url) =>
-        $"for i in 1 2 3 4 5 6 7 8 9 10; do curl -s -o /dev/null -w '%{{http_code}} %header{{x-served-by}} %{{time_total}}s\\n' {url}; done";
-=======
     /// <summary>The same ten times: status, a field of the answer, and how long it took.</summary>
     private static string Several(string request, string field = "x-served-by") =>
         $"for i in 1 2 3 4 5 6 7 8 9 10; do curl -s -o /dev/null -w '%{{http_code}} %header{{{field}}} %{{time_total}}s\\n' {request}; done";
->>>>>>> proof
 
     private static string Word(Fault fault) => fault switch
     {

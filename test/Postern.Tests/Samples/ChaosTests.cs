@@ -1,12 +1,9 @@
 using System.Net;
-<<<<<<< HEAD
-=======
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Edge.Observing;
 using Postern.Server.Commands;
 using Postern.Server.Listening;
 using Postern.Server.Serving;
->>>>>>> proof
 using Postern.Tests.Harness;
 using Shop;
 
@@ -107,8 +104,6 @@ public sealed class ChaosTests : IAsyncLifetime
         Assert.DoesNotContain(Chaos.Steps("http://127.0.0.1:8080", null).SelectMany(s => s.Look), l => l.Command.Contains("upstreams"));
     }
 
-<<<<<<< HEAD
-=======
     [Fact]
     public async Task What_each_step_says_is_what_is_seen()
     {
@@ -171,7 +166,6 @@ public sealed class ChaosTests : IAsyncLifetime
         return seen;
     }
 
->>>>>>> proof
     /// <summary>The next wait begins once the step has been taken.</summary>
     private static Task PassAsync(ManualTime time, TimeSpan by)
     {
