@@ -16,6 +16,7 @@ public sealed class UpstreamCall : HttpRequestMessage
 {
     // Less than 0 for null, which as a field of its own would make each call larger.
     private long bodyLength = -1, timeout = -1;
+    private Guards? guards;
 
     /// <summary>Tells an upstream which try it gets, from the second on; said by a proxy in front, that the request is one already.</summary>
     internal const string AttemptField = "X-Postern-Attempt";
@@ -101,19 +102,19 @@ public sealed class UpstreamCall : HttpRequestMessage
     }
 
     /// <summary>Who is told by <see cref="Settle"/> how this try came out; set by balancing.</summary>
-    internal IWitness? TryWitness { get; set; }
+    internal IWitness? TryWitness { get => guards?.OfTry; set => Guarded(value is not null)?.OfTry = value; }
 
     /// <summary>As what its destination's breaker let this try in; 0 where it has none. The breaker's own business.</summary>
-    internal int AdmittedAs { get; set; }
+    internal int AdmittedAs { get => guards?.AdmittedAs ?? 0; set => Guarded(value != 0)?.AdmittedAs = value; }
 
     /// <summary>Who is told by <see cref="End"/> how the call came out; set by the breaker.</summary>
-    internal IWitness? CallWitness { get; set; }
+    internal IWitness? CallWitness { get => guards?.OfCall; set => Guarded(value is not null)?.OfCall = value; }
 
     /// <summary>As what the upstream's breaker let the call in; 0 where it has none. The breaker's own business.</summary>
-    internal int LetInAs { get; set; }
+    internal int LetInAs { get => guards?.LetInAs ?? 0; set => Guarded(value != 0)?.LetInAs = value; }
 
     /// <summary>A place in the upstream's bulkhead, which the call gives back when it has ended; see <see cref="End"/>.</summary>
-    internal Admission? Place { get; set; }
+    internal Admission? Place { get => guards?.Place; set => Guarded(value is not null)?.Place = value; }
 
     /// <summary>The call has failed, or has an answer that holds its place for as long as it lasts. The deadline says so, which waits for every call anyhow.</summary>
     /// <param name="reply">The answer; null where there is none.</param>
@@ -200,6 +201,16 @@ public sealed class UpstreamCall : HttpRequestMessage
 
     /// <summary>Why reading the answer's body failed although nothing is wrong with the connection: this side has cut it. Null if it hasn't.</summary>
     internal UpstreamException? Cut => TimeIsOver ? new(Failure.UpstreamTimeout, "the upstream sent nothing more of its answer within idleTimeout") : null;
+
+    private Guards? Guarded(bool needed) => needed ? guards ??= new() : guards;
+
+    /// <summary>What only calls have that somebody watches or counts: the others needn't carry the room for it.</summary>
+    private sealed class Guards
+    {
+        public IWitness? OfTry, OfCall;
+        public Admission? Place;
+        public int AdmittedAs, LetInAs;
+    }
 
     /// <summary>The request this call serves; null for a call from code.</summary>
     public Exchange? Exchange { get; init; }

@@ -14,7 +14,7 @@ public abstract class UpstreamReply : HttpResponseMessage
     private const int UsualEndings = 4;
 
     private Endings endings;
-    private Stack<IEnding>? more;
+    private IEnding[]? more;
     private int held;
 
     /// <summary>End-to-end fields: hop-by-hop ones and those that the upstream's <c>Connection</c> names are gone, every value is
@@ -57,12 +57,17 @@ public abstract class UpstreamReply : HttpResponseMessage
     {
         if (held < UsualEndings)
         {
-            endings[held++] = ending;
+            endings[held] = ending;
         }
         else
         {
-            (more ??= new(UsualEndings)).Push(ending);
+            if (more is null || more.Length == held - UsualEndings)
+            {
+                Array.Resize(ref more, held - UsualEndings + 2);
+            }
+            more[held - UsualEndings] = ending;
         }
+        held++;
     }
 
     /// <summary>
@@ -101,13 +106,10 @@ public abstract class UpstreamReply : HttpResponseMessage
 
     private void Release()
     {
-        while (more is not null && more.TryPop(out var last))
-        {
-            last.Ended(this);
-        }
         while (held > 0)
         {
-            endings[--held].Ended(this);
+            held--;
+            (held < UsualEndings ? endings[held] : more![held - UsualEndings]).Ended(this);
         }
     }
 
