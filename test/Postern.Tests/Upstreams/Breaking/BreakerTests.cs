@@ -297,6 +297,24 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public async Task Nor_is_it_a_success_between_failures()
+    {
+        await using var service = new Service(500);
+        using var up = Of(service, "3");
+        await up.CallAsync(2);
+        await service.UntilAskedAsync();
+        await service.UntilAskedAsync();
+        service.Hold();
+        using var client = new CancellationTokenSource();
+        var call = up.CallAsync(cancel: client.Token);
+        await service.UntilAskedAsync();
+        await client.CancelAsync();
+        Assert.Equal("cancelled", await call);
+        service.LetGo();
+        Assert.Equal(["500", "UpstreamOpen 5"], await up.CallAsync(2));
+    }
+
+    [Fact]
     public async Task A_body_that_breaks_off_is_a_failure()
     {
         await using var service = new Service();
