@@ -11,11 +11,12 @@ namespace Postern.Tests.Upstreams;
 public sealed class JudgingCostTests
 {
     [Fact]
-    public async Task A_breaker_and_passive_health_allocate_nothing()
+    public async Task A_breaker_and_passive_health_allocate_little()
     {
         var (without, with) = (await LeastAsync(""), await LeastAsync(", breaker: {}, health: { passive: {} }"));
         TestContext.Current.SendDiagnosticMessage($"{with.Bytes - without.Bytes:F0} bytes and {(with.Nanoseconds - without.Nanoseconds):F0} ns a call");
-        Assert.InRange(with.Bytes - without.Bytes, -8, 8);
+        // What hears that the answer has ended has room in the reply up to a point, and one list past it.
+        Assert.InRange(with.Bytes - without.Bytes, -8, 64);
     }
 
     private static async Task<(double Bytes, double Nanoseconds)> LeastAsync(string more)
