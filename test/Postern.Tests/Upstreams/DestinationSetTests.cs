@@ -1,8 +1,6 @@
 using Postern.Tests.Harness;
 using Postern.Tests.Upstreams.Balancing;
-using Postern.Upstreams;
 using Postern.Upstreams.Balancing;
-using Postern.Upstreams.Forwarding;
 
 namespace Postern.Tests.Upstreams;
 

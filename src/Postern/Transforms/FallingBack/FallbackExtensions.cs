@@ -1,5 +1,3 @@
-using Postern.Config;
-
 namespace Postern.Transforms.FallingBack;
 
 /// <summary>The <c>fallback</c> section in C#.</summary>
