@@ -1,4 +1,3 @@
-using Postern.Config;
 using Postern.Pipeline;
 
 namespace Postern.Upstreams.Deadlines;
@@ -18,7 +17,7 @@ internal sealed class TellingHandler(TimeLeft left, HttpMessageHandler next) : D
             var grpc = own.GrpcTimeout != false;
             if (own.DeadlineHeader is { } field)
             {
-                scope.Note("tell", $"{field}: the milliseconds left{(grpc ? "; gRPC calls by grpc-timeout" : "")}");
+                scope.Note("deadline", $"{field}: the milliseconds left{(grpc ? "; gRPC calls by grpc-timeout" : "")}");
             }
             else if (!grpc || (own.Timeout is null && own.TryTimeout is null && scope.Options<Forwarding.ForwardingOptions>().Protocol != Forwarding.UpstreamProtocol.Http2))
             {

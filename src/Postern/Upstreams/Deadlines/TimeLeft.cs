@@ -1,5 +1,4 @@
 using System.Globalization;
-using Postern.Config;
 using Postern.Pipeline;
 
 namespace Postern.Upstreams.Deadlines;
