@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Http;
 using Postern.Tests.Harness;
 using Postern.Upstreams.Deadlines;
 
