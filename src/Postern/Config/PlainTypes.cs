@@ -8,7 +8,11 @@ namespace Postern.Config;
 /// <param name="Pattern">What the schema lets through.</param>
 /// <param name="Description">For editors.</param>
 /// <param name="Read">Null where the text is none.</param>
-internal sealed record PlainType(Type Type, string Name, string Noun, string Fix, string Pattern, string Description, Func<string, object?> Read);
+internal sealed record PlainType(Type Type, string Name, string Noun, string Fix, string Pattern, string Description, Func<string, object?> Read)
+{
+    /// <summary>The smallest and the largest whole number that is one, too; null for none.</summary>
+    public (int From, int To)? Numbers { get; init; }
+}
 
 /// <summary>The kinds of plain values beyond numbers, texts, durations and sizes.</summary>
 internal static class PlainTypes
@@ -34,11 +38,11 @@ internal static class PlainTypes
         new(typeof(StatusRange), "status range", "a status", "write 200, 5xx or 200-399",
             "^([1-5][0-9][0-9](-[1-5][0-9][0-9])?|[1-5]xx)$",
             "A status of HTTP, a class of them, or from one to another: 503, 5xx, 200-399.",
-            static text => StatusRange.TryParse(text, out var range) ? range : null),
+            static text => StatusRange.TryParse(text, out var range) ? range : null) { Numbers = (100, 599) },
         new(typeof(CallFailure), "failure", "a failure", "write connect, timeout, reset, a status such as 503, or 5xx",
             "^(connect|timeout|reset|[1-5][0-9][0-9](-[1-5][0-9][0-9])?|[1-5]xx)$",
             "How a call fails: connect (no connection, or the call was refused before it was looked at), timeout (no answer in time), reset (a connection that ended or an answer that isn't HTTP), or a status: 503, 5xx.",
-            static text => CallFailure.TryParse(text, out var failure) ? failure : null),
+            static text => CallFailure.TryParse(text, out var failure) ? failure : null) { Numbers = (100, 599) },
         new(typeof(FallbackCause), "fallback cause", "a cause", "write connect, timeout, reset, open, full, empty, a status such as 503, or 5xx",
             "^(connect|timeout|reset|open|full|empty|[1-5][0-9][0-9](-[1-5][0-9][0-9])?|[1-5]xx)$",
             "When a fallback answers: connect (no connection), timeout (no answer in time), reset (a connection that ended or an answer that isn't HTTP), open (the breaker), full (the bulkhead, or every connection in use), empty (no destination), or a status that the client would get: 503, 5xx.",

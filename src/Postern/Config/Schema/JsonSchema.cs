@@ -188,7 +188,9 @@ internal sealed class JsonSchema
         definitions["size"] = AnyOf(Pattern(@"^(0|([0-9]+\.?[0-9]*|\.[0-9]+)(B|KB|MB|GB))$", "A size with its unit: 512B, 64KB, 10MB, 5GB; a step is 1,024."), new JsonObject { ["const"] = 0 }, Reference("reference"));
         foreach (var plain in PlainTypes.All)
         {
-            definitions[NameOf(plain)] = AnyOf(Pattern(plain.Pattern, plain.Description), Reference("reference"));
+            var text = Pattern(plain.Pattern, plain.Description);
+            definitions[NameOf(plain)] = plain.Numbers is var (from, to)
+                ? AnyOf(text, new JsonObject { ["type"] = "integer", ["minimum"] = from, ["maximum"] = to }, Reference("reference")) : AnyOf(text, Reference("reference"));
         }
     }
 

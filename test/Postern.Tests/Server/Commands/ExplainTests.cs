@@ -67,7 +67,7 @@ public sealed class ExplainTests : IDisposable
             identity off: anyone may call
             proxy    request headers: set X-Gate: web
             upstream orders
-                     deadline: timeout 3s
+                     deadline: timeout 3s, idleTimeout 5m
                      balance: roundRobin of http://10.0.0.5:5003, http://10.0.0.6:5003
                      forward: http1, connectTimeout 5s, maxConnections 1024
             sends    GET http://10.0.0.5:5003/api/7?limit=5&a=%20b&c
