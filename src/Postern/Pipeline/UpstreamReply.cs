@@ -16,13 +16,14 @@ public abstract class UpstreamReply : HttpResponseMessage
     private Endings endings;
     private IEnding[]? more;
     private int held;
+    private long length = -1;
 
     /// <summary>End-to-end fields: hop-by-hop ones and those that the upstream's <c>Connection</c> names are gone, every value is
     /// free of control characters. Gone once the reply is finished: the list serves the connection's next answer.</summary>
     public FieldList Fields { get; protected set; } = null!;
 
     /// <summary>The body's length as the upstream gave it (for HEAD and 304 too); null if it gave none.</summary>
-    public long? Length { get; protected set; }
+    public long? Length { get => length < 0 ? null : length; protected set => length = value ?? -1; }
 
     /// <summary>The reason phrase where it isn't the usual one of its status; null else, and over HTTP/2.</summary>
     public string? Reason { get; protected set; }

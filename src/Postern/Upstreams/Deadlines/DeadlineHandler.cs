@@ -40,35 +40,63 @@ internal sealed class DeadlineHandler : DelegatingHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var call = (UpstreamCall)request;
-        var deadline = Deadline.Start(call, call.Timeout ?? timeout, cancellationToken);
+        // What is used on both sides of the wait is what a call pays for, so it is little.
+        var deadline = Begin((UpstreamCall)request, cancellationToken);
+        UpstreamReply reply;
         try
         {
-            left.Begin(call, (long)(call.Timeout ?? timeout).TotalMilliseconds);
-            var reply = (UpstreamReply)await base.SendAsync(request, deadline.Token);
-            if (!HasBegun(deadline, reply))
-            {
-                await reply.FinishAsync();
-                throw new OperationCanceledException(deadline.Token);
-            }
-            reply.Hold(deadline);
-            deadline = null;
-            call.Settle(reply);
-            call.End(reply);
-            return reply;
+            reply = (UpstreamReply)await base.SendAsync(request, deadline.Token);
         }
-        catch (Exception e) when (deadline is not null)
+        catch (Exception e)
         {
-            call.Settle(null, e);
-            call.End(null, e);
-            deadline.End();
-            if (e is OperationCanceledException && deadline.Passed && !cancellationToken.IsCancellationRequested)
+            var late = Fail((UpstreamCall)request, deadline, e, cancellationToken);
+            if (late is not null)
             {
-                late.Add();
-                throw new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(call.Timeout ?? timeout)}");
+                throw late;
             }
             throw;
         }
+        return HasBegun(deadline, reply) ? Hold((UpstreamCall)request, reply, deadline) : await LateAsync((UpstreamCall)request, reply, deadline, cancellationToken);
+    }
+
+    private Deadline Begin(UpstreamCall call, CancellationToken cancel)
+    {
+        var allowed = call.Timeout ?? timeout;
+        var deadline = Deadline.Start(call, allowed, cancel);
+        left.Begin(call, (long)allowed.TotalMilliseconds);
+        return deadline;
+    }
+
+    private static UpstreamReply Hold(UpstreamCall call, UpstreamReply reply, Deadline deadline)
+    {
+        reply.Hold(deadline);
+        call.Settle(reply);
+        call.End(reply);
+        return reply;
+    }
+
+    /// <summary>The call has no answer. What to say of it where that is because its time is over; else null.</summary>
+    private UpstreamException? Fail(UpstreamCall call, Deadline deadline, Exception e, CancellationToken cancel)
+    {
+        call.Settle(null, e);
+        call.End(null, e);
+        // Asked before it ends: then it may be another call's.
+        var passed = deadline.Passed;
+        deadline.End();
+        if (e is not OperationCanceledException || !passed || cancel.IsCancellationRequested)
+        {
+            return null;
+        }
+        late.Add();
+        return new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(call.Timeout ?? timeout)}");
+    }
+
+    /// <summary>The head came in the moment in which the time was over: its connection is gone already.</summary>
+    private async Task<HttpResponseMessage> LateAsync(UpstreamCall call, UpstreamReply reply, Deadline deadline, CancellationToken cancel)
+    {
+        await reply.FinishAsync();
+        var e = new OperationCanceledException(deadline.Token);
+        throw Fail(call, deadline, e, cancel) ?? (Exception)e;
     }
 
     /// <summary>False where the time was over in the moment in which the head came.</summary>

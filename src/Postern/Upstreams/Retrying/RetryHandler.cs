@@ -34,70 +34,100 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
         }
     }
 
-    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var call = (UpstreamCall)request;
-        var body = rules?.Begin(call);
-        while (true)
-        {
-            // 1. One try, within its own time.
-            var limit = tryTimeout > TimeSpan.Zero ? Deadline.Start(call, tryTimeout, cancellationToken, ofTry: true) : null;
-            UpstreamReply? reply = null;
-            Exception? failed = null;
-            try
-            {
-                reply = (UpstreamReply)await base.SendAsync(call, limit?.Token ?? cancellationToken);
-                if (limit?.HeadIsHere() == false)
-                {
-                    await reply.FinishAsync();
-                    throw new OperationCanceledException(limit.Token);
-                }
-                if (limit is not null)
-                {
-                    reply.Hold(limit);
-                }
-                call.Settle(reply);
-            }
-            catch (Exception e)
-            {
-                reply = null;
-                failed = Explain(e, call, limit, cancellationToken);
-                call.Settle(null, failed);
-                limit?.End();
-            }
-
-            // 2. Its answer, if there is none better to be had.
-            if (Last(call, reply, failed, body, cancellationToken) is not { } wait)
-            {
-                return reply!;
-            }
-
-            // 3. Another one.
-            await ClearAsync(reply, wait, cancellationToken);
-            RetryRules.Prepare(call, body);
-        }
+        rules?.Begin((UpstreamCall)request);
+        return TryAsync(request, cancellationToken);
     }
 
-    /// <summary>How long to wait before another try; null where this one's answer is the call's. Throws where it has none.</summary>
-    private TimeSpan? Last(UpstreamCall call, UpstreamReply? reply, Exception? failed, ReplayBody? body, CancellationToken cancel)
+    /// <summary>One try, and those after it. What is used on both sides of the wait is what every call pays for, so it is little.</summary>
+    private async Task<HttpResponseMessage> TryAsync(HttpRequestMessage request, CancellationToken cancel)
     {
-        var outcome = reply is null ? Outcome.Of(failed!, call) : Outcome.Of(reply);
-        if (rules is not null && !cancel.IsCancellationRequested && rules.TryAgain(call, outcome, reply, body, out var wait))
+        // 1. One try, within its own time.
+        var limit = tryTimeout > TimeSpan.Zero ? Deadline.Start((UpstreamCall)request, tryTimeout, cancel, ofTry: true) : null;
+        UpstreamReply? reply;
+        Exception? failed;
+        try
         {
-            return wait;
+            reply = (UpstreamReply)await base.SendAsync(request, limit?.Token ?? cancel);
+            // In the moment in which the time was over: its connection is gone already.
+            failed = limit?.HeadIsHere() == false ? new OperationCanceledException(limit.Token) : null;
         }
-        body?.Settle();
-        if (reply is null)
+        catch (Exception e)
         {
-            body?.Release();
-            ExceptionDispatchInfo.Throw(failed!);
+            (reply, failed) = (null, e);
         }
-        if (body is not null)
+        failed = Settle((UpstreamCall)request, reply, failed, limit, cancel);
+
+        // 2. Another, if that may help.
+        if (MayTryAgain((UpstreamCall)request, reply, failed, cancel, out var wait))
         {
+            return await TryAgainAsync((UpstreamCall)request, reply, wait, cancel);
+        }
+
+        // 3. Else what this one came to is the call's.
+        return failed is null ? Keep((UpstreamCall)request, reply!) : await FailAsync((UpstreamCall)request, reply, failed);
+    }
+
+    /// <summary>The try is over. Why it failed, in the words of its own time where that was it; null where it has an answer.</summary>
+    private Exception? Settle(UpstreamCall call, UpstreamReply? reply, Exception? failed, Deadline? limit, CancellationToken cancel)
+    {
+        if (failed is null)
+        {
+            if (limit is not null)
+            {
+                reply!.Hold(limit);
+            }
+            call.Settle(reply);
+            return null;
+        }
+        failed = Explain(failed, call, limit, cancel);
+        call.Settle(null, failed);
+        limit?.End();
+        return failed;
+    }
+
+    private bool MayTryAgain(UpstreamCall call, UpstreamReply? reply, Exception? failed, CancellationToken cancel, out TimeSpan wait)
+    {
+        wait = default;
+        var outcome = failed is null ? Outcome.Of(reply!) : Outcome.Of(failed, call);
+        return rules is not null && !cancel.IsCancellationRequested && rules.TryAgain(call, outcome, failed is null ? reply : null, call.Body as ReplayBody, out wait);
+    }
+
+    private async Task<HttpResponseMessage> TryAgainAsync(UpstreamCall call, UpstreamReply? reply, TimeSpan wait, CancellationToken cancel)
+    {
+        if (reply is not null)
+        {
+            await DiscardAsync(reply);
+        }
+        if (wait > TimeSpan.Zero)
+        {
+            await Task.Delay(wait, time, cancel);
+        }
+        RetryRules.Prepare(call, call.Body as ReplayBody);
+        return await TryAsync(call, cancel);
+    }
+
+    private static UpstreamReply Keep(UpstreamCall call, UpstreamReply reply)
+    {
+        if (call.Body is ReplayBody body)
+        {
+            body.Settle();
             // What was kept may still be on its way to the upstream.
             reply.Hold(body);
         }
-        return null;
+        return reply;
+    }
+
+    private static async Task<HttpResponseMessage> FailAsync(UpstreamCall call, UpstreamReply? reply, Exception failed)
+    {
+        if (reply is not null)
+        {
+            await reply.FinishAsync();
+        }
+        (call.Body as ReplayBody)?.Release();
+        ExceptionDispatchInfo.Throw(failed);
+        return reply!;
     }
 
     private Exception Explain(Exception e, UpstreamCall call, Deadline? limit, CancellationToken cancel)
@@ -108,19 +138,6 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
         }
         late.Add();
         return new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within its tryTimeout of {Scalars.Format(tryTimeout)}");
-    }
-
-    /// <summary>Throws the answer away, and waits.</summary>
-    private async ValueTask ClearAsync(UpstreamReply? reply, TimeSpan wait, CancellationToken cancel)
-    {
-        if (reply is not null)
-        {
-            await DiscardAsync(reply);
-        }
-        if (wait > TimeSpan.Zero)
-        {
-            await Task.Delay(wait, time, cancel);
-        }
     }
 
     /// <summary>Reads what is there of an answer: where that is all of it, its connection is kept.</summary>

@@ -39,17 +39,14 @@ internal sealed class RetryRules
         Counter Count(string metric, string help, params ReadOnlySpan<(string, string)> labels) => metrics.Counter(metric, help, [("upstream", name), .. labels]);
     }
 
-    /// <summary>A call comes. Keeps its body if it may have to be sent again; null where there is none, or it is too long.</summary>
-    public ReplayBody? Begin(UpstreamCall call)
+    /// <summary>A call comes. Its body is kept if it may have to be sent again and isn't too long: it then is a <see cref="ReplayBody"/>.</summary>
+    public void Begin(UpstreamCall call)
     {
         budget.Count();
-        if (call.Body is not { } body || call.BodyLength == 0 || call.BodyLength > most || most == 0 || !MayRepeat(call))
+        if (call.Body is { } body && call.BodyLength != 0 && most > 0 && (call.BodyLength ?? 0) <= most && MayRepeat(call))
         {
-            return null;
+            call.Body = new ReplayBody(call, body, most);
         }
-        var kept = new ReplayBody(call, body, most);
-        call.Body = kept;
-        return kept;
     }
 
     /// <summary>Whether there is another try, which is then taken out of the budget.</summary>
