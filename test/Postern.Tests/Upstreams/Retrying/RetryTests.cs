@@ -82,7 +82,7 @@ public sealed class RetryTests
             {
                 refused = true;
                 await connection.ReadAsync(5);
-                await connection.WriteAsync("HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\n\r\n");
+                await connection.WriteAsync("HTTP/1.1 503 Not Now\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
                 first.SetResult("");
                 await connection.DrainAsync();
                 return;
