@@ -19,15 +19,19 @@ internal sealed partial class Breaker : IJudge
     private readonly Counter opened, refused;
     private Phase phase;
 
-    public Breaker(Breakers room, string? destination)
+    /// <param name="room">Whose breakers it is one of.</param>
+    /// <param name="of">The destination whose it is; null for the upstream's.</param>
+    public Breaker(Breakers room, Destination? of)
     {
-        (this.room, this.destination, plan) = (room, destination, room.Plan);
+        (this.room, destination, plan) = (room, of?.Name, room.Plan);
         phase = new Closed(1, plan.Rule, default, 0, 0);
+        // Metrics outlive destinations, and must not keep their connections alive.
+        var served = of is null ? null : new WeakReference<Destination>(of);
         (string, string)[] labels = destination is null ? [("upstream", room.Upstream)] : [("upstream", room.Upstream), ("destination", destination)];
         opened = room.Metrics.Counter("postern_upstream_breaker_opened_total", "How often a breaker has opened, and opened again after a probe.", labels);
         refused = room.Metrics.Counter("postern_upstream_breaker_refused_total", "Calls that a breaker didn't let through.", labels);
         room.Metrics.Gauge("postern_upstream_breaker_state", "What a breaker is: 0 closed, 1 half open, 2 open; NaN where there is none any more.",
-            () => room.IsDone ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
+            () => room.IsDone || IsGone(served) ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
     }
 
     /// <summary>Whether everything goes through.</summary>
@@ -163,6 +167,8 @@ internal sealed partial class Breaker : IJudge
             LogClosed(room.Logger, room.Upstream, Whose);
         }
     }
+
+    private static bool IsGone(WeakReference<Destination>? served) => served is not null && (!served.TryGetTarget(out var at) || at.IsRetired);
 
     private bool Move(Phase from, Phase to) => Interlocked.CompareExchange(ref phase, to, from) == from;
 

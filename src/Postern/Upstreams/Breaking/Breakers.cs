@@ -55,7 +55,7 @@ internal sealed class Breakers : ILive, IStatus
     }
 
     /// <summary>A destination's own.</summary>
-    public Breaker Of(Destination destination) => each.GetValue(destination, d => new Breaker(this, d.Name));
+    public Breaker Of(Destination destination) => each.GetValue(destination, d => new Breaker(this, d));
 
     /// <summary>
     /// Whether more than half of the destinations that are called fail. Where it is fewer, their own breakers hold them back, and
