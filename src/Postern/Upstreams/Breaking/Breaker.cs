@@ -20,18 +20,16 @@ internal sealed partial class Breaker : IJudge
     private Phase phase;
 
     /// <param name="room">Whose breakers it is one of.</param>
-    /// <param name="of">The destination whose it is; null for the upstream's.</param>
-    public Breaker(Breakers room, Destination? of)
+    /// <param name="destination">The name of the destination whose it is; null for the upstream's.</param>
+    public Breaker(Breakers room, string? destination)
     {
-        (this.room, destination, plan) = (room, of?.Name, room.Plan);
+        (this.room, this.destination, plan) = (room, destination, room.Plan);
         phase = new Closed(1, plan.Rule, default, 0, 0);
-        // Metrics outlive destinations, and must not keep their connections alive.
-        var served = of is null ? null : new WeakReference<Destination>(of);
         (string, string)[] labels = destination is null ? [("upstream", room.Upstream)] : [("upstream", room.Upstream), ("destination", destination)];
         opened = room.Metrics.Counter("postern_upstream_breaker_opened_total", "How often a breaker has opened, and opened again after a probe.", labels);
         refused = room.Metrics.Counter("postern_upstream_breaker_refused_total", "Calls that a breaker didn't let through.", labels);
         room.Metrics.Gauge("postern_upstream_breaker_state", "What a breaker is: 0 closed, 1 half open, 2 open; NaN where there is none any more.",
-            () => room.IsDone || IsGone(served) ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
+            () => !room.Has(destination) ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
     }
 
     /// <summary>Whether everything goes through.</summary>
@@ -167,8 +165,6 @@ internal sealed partial class Breaker : IJudge
             LogClosed(room.Logger, room.Upstream, Whose);
         }
     }
-
-    private static bool IsGone(WeakReference<Destination>? served) => served is not null && (!served.TryGetTarget(out var at) || at.IsRetired);
 
     private bool Move(Phase from, Phase to) => Interlocked.CompareExchange(ref phase, to, from) == from;
 
