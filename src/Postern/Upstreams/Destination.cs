@@ -90,8 +90,15 @@ internal sealed class Destination : IDestination, IDisposable
 
     private void Change(Func<ImmutableArray<Trouble>, ImmutableArray<Trouble>> change)
     {
-        var before = troubles;
-        if (ImmutableInterlocked.Update(ref troubles, change) && before.IsEmpty != troubles.IsEmpty)
+        ImmutableArray<Trouble> before, after;
+        do
+        {
+            before = troubles;
+            after = change(before);
+        }
+        while (ImmutableInterlocked.InterlockedCompareExchange(ref troubles, after, before) != before);
+        // Of the very change that was made: what others do at the same time is theirs to tell.
+        if (before.IsEmpty != after.IsEmpty)
         {
             Since = settings.Time.GetUtcNow();
             Changed?.Invoke(this);
@@ -135,7 +142,14 @@ internal sealed class Destination : IDestination, IDisposable
             : null;
     }
 
+    /// <summary>Whether no upstream has it any more.</summary>
+    public bool IsRetired { get; private set; }
+
     public Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel) => wire.SendAsync(call, cancel);
 
-    public void Dispose() => wire.Retire();
+    public void Dispose()
+    {
+        IsRetired = true;
+        wire.Retire();
+    }
 }

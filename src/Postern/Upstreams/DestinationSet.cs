@@ -250,7 +250,14 @@ internal sealed partial class DestinationSet : ILive
             choice = Select();
             if (logger is not null && choice.Panics != panicked)
             {
-                LogPanic(logger, Upstream, choice.Panics ? "so few of its destinations are well that all are called" : "enough of its destinations are well again");
+                if (choice.Panics)
+                {
+                    LogPanic(logger, Upstream);
+                }
+                else
+                {
+                    LogCalm(logger, Upstream);
+                }
             }
         }
     }
@@ -279,6 +286,9 @@ internal sealed partial class DestinationSet : ILive
     [LoggerMessage(Level = LogLevel.Information, Message = "Weights of upstream {Upstream} set, until a reload changes it: {Weights}")]
     private static partial void LogWeights(ILogger logger, string upstream, string weights);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Upstream {Upstream}: {What}")]
-    private static partial void LogPanic(ILogger logger, string upstream, string what);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Upstream {Upstream}: so few of its destinations are well that all are called")]
+    private static partial void LogPanic(ILogger logger, string upstream);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Upstream {Upstream}: enough of its destinations are well again")]
+    private static partial void LogCalm(ILogger logger, string upstream);
 }

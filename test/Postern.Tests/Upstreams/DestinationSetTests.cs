@@ -22,6 +22,41 @@ public sealed class DestinationSetTests
     }
 
     [Fact]
+    public async Task Troubles_that_come_and_go_at_once_never_leave_one_called_that_is_in_trouble()
+    {
+        using var up = Balanced.Of("http://a:1", "http://b:1", "http://c:1");
+        var a = up.Set.Members[0].Destination;
+        using var round = new Barrier(2);
+        var wrong = 0;
+        var one = Task.Factory.StartNew(() => Repeat("health"), TaskCreationOptions.LongRunning);
+        var other = Task.Factory.StartNew(() => Repeat("ejected"), TaskCreationOptions.LongRunning);
+        await Task.WhenAll(one, other);
+        Assert.Equal(0, wrong);
+
+        void Repeat(string by)
+        {
+            for (var i = 0; i < 20_000; i++)
+            {
+                // One begins while the other ends.
+                if (by == "health" == (i % 2 == 0))
+                {
+                    a.Accuse(by, "no answer");
+                }
+                else
+                {
+                    a.Acquit(by);
+                }
+                round.SignalAndWait();
+                if (by == "health" && up.Set.Now.Members.Length != (a.Troubles.IsEmpty ? 3 : 2))
+                {
+                    wrong++;
+                }
+                round.SignalAndWait();
+            }
+        }
+    }
+
+    [Fact]
     public void A_backup_is_called_when_no_other_is_well()
     {
         using var up = Balanced.Of(u => u.Destination("http://a:1").Destination("http://b:1").Destination("http://c:1", backup: true));

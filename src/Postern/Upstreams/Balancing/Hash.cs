@@ -42,8 +42,9 @@ internal sealed class Hash(CallKey key, double maxLoad) : Rule
             {
                 continue;
             }
-            var point = ((StableHash.Mix(hash ^ destination.Seed) >> 11) + 0.5) / (1UL << 53);
-            var score = choice.IsEven ? point : -Math.Log(point) / choice.Weight(i);
+            var point = ((StableHash.Mix(hash ^ destination.Seed) >> 12) + 0.5) / (1UL << 52);
+            // In the order of the points where weights are equal, so that keys stay where they are when one weight changes.
+            var score = choice.IsEven ? point : -double.LogP1(-point) / choice.Weight(i);
             if (score < bestScore)
             {
                 (best, bestScore) = (i, score);

@@ -18,7 +18,9 @@ internal sealed class LeastRequests : Rule
         {
             var index = start + i < members.Length ? start + i : start + i - members.Length;
             long others = members[index].Destination.Calls.Value;
-            if (others * choice.Weight(least) < calls * choice.Weight(index) && !looked.Has(index))
+            // Of those that could take the turn it goes to the one that would have the least with the call.
+            var isFreer = least == start ? IsFreer(choice, index, others, least, calls) : (others + 1) * choice.Weight(least) < (calls + 1) * choice.Weight(index);
+            if (isFreer && !looked.Has(index))
             {
                 (least, calls) = (index, others);
             }

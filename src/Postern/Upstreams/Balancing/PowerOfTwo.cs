@@ -19,7 +19,7 @@ internal sealed class PowerOfTwo : Rule
             return first;
         }
         var (one, other) = (choice.Members[first].Destination.Calls.Value, choice.Members[second].Destination.Calls.Value);
-        return (long)other * choice.Weight(first) < (long)one * choice.Weight(second) ? second : first;
+        return IsFreer(choice, second, other, first, one) ? second : first;
     }
 
     /// <summary>Another than the first by chance; the first itself where none is found soon.</summary>

@@ -26,6 +26,17 @@ internal abstract class Rule
     /// <summary>The number of this call; each differs from the one before by one.</summary>
     protected uint Turn() => Interlocked.Increment(ref turn);
 
+    /// <summary>
+    /// Whether one is so much freer for its weight than the one whose turn it is that it takes the turn. Of equals the one with fewer
+    /// calls is; of others, one that even with the call would have less: else the light would take turns whenever they are idle, and
+    /// while little is in flight have far more than their share.
+    /// </summary>
+    protected static bool IsFreer(Choice choice, int one, long calls, int turn, long its)
+    {
+        var (own, other) = (choice.Weight(one), choice.Weight(turn));
+        return own == other ? calls < its : (calls + 1) * other < its * own;
+    }
+
     /// <summary>Whose turn it is, of those not looked at.</summary>
     protected int InTurn(Choice choice, in Looked looked)
     {

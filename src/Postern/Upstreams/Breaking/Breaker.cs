@@ -19,6 +19,8 @@ internal sealed partial class Breaker : IJudge
     private readonly Counter opened, refused;
     private Phase phase;
 
+    /// <param name="room">Whose breakers it is one of.</param>
+    /// <param name="destination">The name of the destination whose it is; null for the upstream's.</param>
     public Breaker(Breakers room, string? destination)
     {
         (this.room, this.destination, plan) = (room, destination, room.Plan);
@@ -27,7 +29,7 @@ internal sealed partial class Breaker : IJudge
         opened = room.Metrics.Counter("postern_upstream_breaker_opened_total", "How often a breaker has opened, and opened again after a probe.", labels);
         refused = room.Metrics.Counter("postern_upstream_breaker_refused_total", "Calls that a breaker didn't let through.", labels);
         room.Metrics.Gauge("postern_upstream_breaker_state", "What a breaker is: 0 closed, 1 half open, 2 open; NaN where there is none any more.",
-            () => room.IsDone ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
+            () => !room.Has(destination) ? double.NaN : phase switch { Closed => 0, HalfOpen => 1, _ => 2 }, labels);
     }
 
     /// <summary>Whether everything goes through.</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -10,7 +9,7 @@ namespace Postern.Upstreams.Breaking;
 /// <summary>The breakers of one upstream: its own, and one for each destination that was asked for. They outlive reloads that don't change their options.</summary>
 internal sealed class Breakers : ILive, IStatus
 {
-    private readonly ConditionalWeakTable<Destination, Breaker> each = [];
+    private readonly PerDestination<Breaker> each = new();
     private TimeProvider time = TimeProvider.System;
 
     private Breakers(string upstream, BreakerPlan plan, MetricRegistry metrics)
@@ -32,6 +31,9 @@ internal sealed class Breakers : ILive, IStatus
 
     /// <summary>Whether no configuration has them any more.</summary>
     public bool IsDone { get; private set; }
+
+    /// <summary>Whether there still is what a breaker of that name guards; the upstream itself for none.</summary>
+    public bool Has(string? destination) => !IsDone && (destination is null || each.Has(destination));
 
     /// <summary>Now, in ticks of <see cref="TimeSpan"/> since some time.</summary>
     public long Now => time.GetElapsedTime(0, time.GetTimestamp()).Ticks;
@@ -55,7 +57,7 @@ internal sealed class Breakers : ILive, IStatus
     }
 
     /// <summary>A destination's own.</summary>
-    public Breaker Of(Destination destination) => each.GetValue(destination, d => new Breaker(this, d.Name));
+    public Breaker Of(Destination destination) => each.Of(destination, d => new Breaker(this, d.Name));
 
     /// <summary>
     /// Whether more than half of the destinations that are called fail. Where it is fewer, their own breakers hold them back, and
@@ -67,7 +69,7 @@ internal sealed class Breakers : ILive, IStatus
         var failing = 0;
         foreach (var member in called)
         {
-            if (each.TryGetValue(member.Destination, out var own) && own.Joins(run))
+            if (each.TryGet(member.Destination, out var own) && own!.Joins(run))
             {
                 failing++;
             }

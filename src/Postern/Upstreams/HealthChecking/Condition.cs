@@ -18,6 +18,7 @@ internal sealed class Condition
     private readonly Lock gate = new();
     private object? check;
     private int inARow;
+    private string problem = "";
 
     /// <summary>Whether it gets calls, as far as this goes.</summary>
     public bool IsWell { get; private set; } = true;
@@ -28,12 +29,16 @@ internal sealed class Condition
     /// <summary>Whether it is being asked.</summary>
     public bool IsAsked => check is not null;
 
-    /// <summary>From now on this check decides.</summary>
-    public void TakeOn(object by)
+    /// <summary>From now on this check decides, of a destination that may be new in its place.</summary>
+    public void TakeOn(object by, Destination destination)
     {
         lock (gate)
         {
             (check, inARow) = (by, 0);
+            if (!IsWell)
+            {
+                destination.Accuse(By, problem);
+            }
         }
     }
 
@@ -67,8 +72,8 @@ internal sealed class Condition
             if (!well && inARow >= plan.UnhealthyAfter)
             {
                 var changed = IsWell;
-                IsWell = false;
-                destination.Accuse(By, finding.Problem!);
+                (IsWell, problem) = (false, finding.Problem!);
+                destination.Accuse(By, problem);
                 return changed ? false : null;
             }
             return null;

@@ -10,6 +10,9 @@ internal sealed class Ejection
     /// <summary>Whether it gets no calls.</summary>
     public bool IsOut { get => isOut; set => isOut = value; }
 
+    /// <summary>Why it was ejected last.</summary>
+    public string Why { get; set; } = "";
+
     /// <summary>Whether it was ejected for giving no answers, and not for those that it gave.</summary>
     public bool WasSilent { get; set; }
 

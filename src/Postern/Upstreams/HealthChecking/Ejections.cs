@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Config;
@@ -16,7 +15,7 @@ internal sealed partial class Ejections : ILive
     /// <summary>Who accuses a destination.</summary>
     public const string By = "ejected";
 
-    private readonly ConditionalWeakTable<Destination, Ejection> each = [];
+    private readonly PerDestination<Ejection> each = new();
     private readonly Lock gate = new();
     private readonly string upstream;
     private readonly MetricRegistry metrics;
@@ -41,7 +40,27 @@ internal sealed partial class Ejections : ILive
         return scope.State.Keep("ejections", scope.Upstream.Name, () => new Ejections(scope.Upstream.Name, metrics));
     }
 
-    public Ejection Of(Destination destination) => each.GetValue(destination, static _ => new Ejection());
+    /// <summary>Of a destination that is new in the place of an ejected one, the same: it is as ejected as that.</summary>
+    public Ejection Of(Destination destination)
+    {
+        var ejection = each.Of(destination, static _ => new Ejection());
+        // Without the lock, since its set holds one that ejecting waits for. What changes meanwhile is seen at the end.
+        bool isOut;
+        do
+        {
+            isOut = ejection.IsOut;
+            if (isOut)
+            {
+                destination.Accuse(By, ejection.Why);
+            }
+            else
+            {
+                destination.Acquit(By);
+            }
+        }
+        while (isOut != ejection.IsOut);
+        return ejection;
+    }
 
     /// <inheritdoc/>
     public void Start(TimeProvider time, ILogger logger)
@@ -67,15 +86,15 @@ internal sealed partial class Ejections : ILive
             var decayed = (int)Math.Min((Now - ejection.Back) / plan.EjectFor.Ticks, ejection.Times);
             ejection.Times = Math.Min(ejection.Times - decayed + 1, 1_000_000);
             var length = plan.For(ejection.Times);
-            (ejection.At, ejection.WasSilent, ejection.Until, ejection.IsOut) = (Now, silent, time.GetUtcNow() + length, true);
+            (ejection.At, ejection.WasSilent, ejection.Why, ejection.Until, ejection.IsOut) = (Now, silent, why, time.GetUtcNow() + length, true);
             ejection.Total++;
-            destination.Accuse(By, why);
+            ForEach(ejection, d => d.Accuse(By, why));
             metrics.Counter("postern_upstream_ejections_total", "How often a destination was ejected.", ("upstream", upstream), ("destination", destination.Name)).Add();
             LogEjected(logger, upstream, destination.Name, Scalars.Format(length), why);
             // A timer made within a request would keep that request's context alive.
             using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow())
             {
-                ejection.Timer = time.CreateTimer(_ => Return(destination, ejection, "its time is over"), null, length, Timeout.InfiniteTimeSpan);
+                ejection.Timer = time.CreateTimer(_ => Return(destination.Name, ejection, "its time is over"), null, length, Timeout.InfiniteTimeSpan);
             }
             return true;
         }
@@ -87,9 +106,9 @@ internal sealed partial class Ejections : ILive
     /// </summary>
     public void Found(Destination destination, long began)
     {
-        if (each.TryGetValue(destination, out var ejection) && ejection is { IsOut: true, WasSilent: true } && began >= ejection.At)
+        if (each.TryGet(destination, out var ejection) && ejection is { IsOut: true, WasSilent: true } && began >= ejection.At)
         {
-            Return(destination, ejection, "a probe found it well");
+            Return(destination.Name, ejection, "a probe found it well");
         }
     }
 
@@ -99,7 +118,7 @@ internal sealed partial class Ejections : ILive
         lock (gate)
         {
             done = true;
-            foreach (var (destination, ejection) in each)
+            foreach (var (destination, ejection) in each.All)
             {
                 ejection.Timer?.Dispose();
                 ejection.IsOut = false;
@@ -108,7 +127,7 @@ internal sealed partial class Ejections : ILive
         }
     }
 
-    private void Return(Destination destination, Ejection ejection, string why)
+    private void Return(string destination, Ejection ejection, string why)
     {
         lock (gate)
         {
@@ -118,13 +137,25 @@ internal sealed partial class Ejections : ILive
             }
             ejection.Timer?.Dispose();
             (ejection.Timer, ejection.IsOut, ejection.Back, isFull) = (null, false, Now, false);
-            destination.Acquit(By);
-            LogReturned(logger, upstream, destination.Name, why);
+            ForEach(ejection, static d => d.Acquit(By));
+            LogReturned(logger, upstream, destination, why);
+        }
+    }
+
+    /// <summary>While a reload puts one destination in the place of another, an ejection is of both.</summary>
+    private void ForEach(Ejection ejection, Action<Destination> what)
+    {
+        foreach (var (destination, its) in each.All)
+        {
+            if (its == ejection)
+            {
+                what(destination);
+            }
         }
     }
 
     /// <summary>How many of those that there are now are out.</summary>
-    private int Out() => Set?.Members.Count(m => each.TryGetValue(m.Destination, out var ejection) && ejection.IsOut) ?? 0;
+    private int Out() => Set?.Members.Count(m => each.TryGet(m.Destination, out var ejection) && ejection!.IsOut) ?? 0;
 
     private void Stay(Destination destination, PassivePlan plan, string why)
     {

@@ -190,7 +190,7 @@ internal sealed partial class HealthCheck : ILive, IStatus
             if (!watches.ContainsKey(destination))
             {
                 var condition = conditions!.Of(destination);
-                condition.TakeOn(this);
+                condition.TakeOn(this, destination);
                 watches[destination] = new Watch(destination, condition) { Due = now };
                 metrics.Gauge("postern_upstream_destination_healthy", "1 while a destination answers as it should when it is asked, 0 while it doesn't.",
                     () => !condition.IsAsked ? double.NaN : condition.IsWell ? 1 : 0, ("upstream", Upstream), ("destination", destination.Name));

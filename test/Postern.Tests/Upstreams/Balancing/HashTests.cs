@@ -71,6 +71,27 @@ public sealed class HashTests
     }
 
     [Fact]
+    public async Task One_weight_that_changes_moves_the_keys_that_it_gains_and_no_others()
+    {
+        using var up = Up(10);
+        var before = new string[Keys];
+        for (var i = 0; i < Keys; i++)
+        {
+            before[i] = await up.PickAsync(Key(i));
+        }
+        Assert.Null(up.Set.SetWeights(new Dictionary<string, int> { ["d4:1"] = 2 }));
+        var moved = 0;
+        for (var i = 0; i < Keys; i++)
+        {
+            var after = await up.PickAsync(Key(i));
+            Assert.True(after == before[i] || after == "d4:1");
+            moved += after == before[i] ? 0 : 1;
+        }
+        // From 1/10 of them to 2/11.
+        Assert.InRange(moved, Keys * 0.07, Keys * 0.095);
+    }
+
+    [Fact]
     public async Task Of_ten_destinations_one_that_leaves_moves_a_tenth_of_the_keys_and_no_other()
     {
         using var ten = Up(10);

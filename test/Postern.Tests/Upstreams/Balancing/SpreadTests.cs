@@ -43,6 +43,26 @@ public sealed class SpreadTests
         }, settle: false);
     }
 
+    [Theory]
+    [InlineData("powerOfTwo", "5,2,1", 1)]
+    [InlineData("powerOfTwo", "3,1", 1)]
+    [InlineData("leastRequests", "5,2,1", 1)]
+    [InlineData("leastRequests", "3,1", 2)]
+    [InlineData("leastRequests", "5,2,1", 5)]
+    public async Task Each_gets_its_share_while_few_calls_are_in_flight(string rule, string weights, int few)
+    {
+        var inFlight = new Queue<UpstreamCall>();
+        await SpreadsAsync(rule, weights, call =>
+        {
+            inFlight.Enqueue(call);
+            if (inFlight.Count > few)
+            {
+                inFlight.Dequeue().Settle(null);
+            }
+            return Task.CompletedTask;
+        }, settle: false);
+    }
+
     [Fact]
     public async Task Round_robin_by_weight_never_sends_many_in_a_row_to_the_heaviest()
     {

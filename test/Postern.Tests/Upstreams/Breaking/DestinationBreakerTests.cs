@@ -163,4 +163,18 @@ public sealed class DestinationBreakerTests
         Assert.Empty(up.Set.Members[0].Judges);
         Assert.DoesNotContain("breaker_state{upstream=\"up\",destination=", up.Metrics, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task One_that_is_gone_is_not_open_for_good_in_the_metrics()
+    {
+        await using var good = new Service();
+        await using var other = new Service();
+        await using var bad = new Service(500);
+        using var up = Of("1", good, other, bad);
+        await up.CallAsync(3);
+        var series = $"postern_upstream_breaker_state{{upstream=\"up\",destination=\"{bad.Name}\"}}";
+        Assert.Contains($"{series} 2\n", up.Metrics, StringComparison.Ordinal);
+        up.Reload($"{{ urls: [\"{good.Url}\", \"{other.Url}\"], balance: roundRobin, breaker: 1 }}");
+        Assert.DoesNotContain($"{series} 2\n", up.Metrics, StringComparison.Ordinal);
+    }
 }

@@ -285,6 +285,21 @@ public sealed class HealthCheckTests
     }
 
     [Fact]
+    public async Task Health_outlives_a_reload_that_connects_to_destinations_in_another_way()
+    {
+        await using var good = new Service();
+        await using var bad = new Service(503);
+        using var up = await StartAsync("/healthz", good, bad);
+        await NextAsync(up, bad);
+        Assert.False(IsWell(up, 1));
+        var before = up[1];
+        up.Reload(Keys("/healthz", good, bad)[..^2] + ", connectTimeout: 3s, maxConnections: 9 }");
+        Assert.NotSame(before, up[1]);
+        Assert.False(IsWell(up, 1));
+        Assert.All(await up.CallAsync(10), a => Assert.Equal("200", a));
+    }
+
+    [Fact]
     public async Task Health_outlives_a_reload_that_does_not_change_it()
     {
         await using var good = new Service();

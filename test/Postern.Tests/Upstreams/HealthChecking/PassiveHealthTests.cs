@@ -288,6 +288,24 @@ public sealed class PassiveHealthTests
     }
 
     [Fact]
+    public async Task Ejections_and_breakers_outlive_a_reload_that_connects_to_destinations_in_another_way()
+    {
+        await using var good = new Service();
+        await using var bad = new Service();
+        await using var more = new Service();
+        using var up = new OneUpstream(Keys("{ passive: 2 }", good, more, bad)[..^2] + ", breaker: { failures: 2, openFor: 1m } }", time);
+        await FailAsync(up, bad);
+        Assert.True(IsOut(up, 2));
+        up.Reload(Keys("{ passive: 2 }", good, more, bad)[..^2] + ", breaker: { failures: 2, openFor: 1m }, connectTimeout: 3s }");
+        Assert.True(IsOut(up, 2));
+        Assert.Equal("open", up.StatusOf(2).GetProperty("breaker").GetProperty("state").GetString());
+        Assert.Contains($"breaker_state{{upstream=\"up\",destination=\"{bad.Name}\"}} 2\n", up.Metrics, StringComparison.Ordinal);
+        Pass(5);
+        Assert.False(IsOut(up, 2));
+        Assert.Equal(0, time.Waiting);
+    }
+
+    [Fact]
     public async Task A_breaker_beside_it_counts_for_itself()
     {
         await using var good = new Service();
