@@ -30,12 +30,9 @@ internal sealed record Member(Destination Destination, int Weight, bool IsBackup
     /// <summary>An answer whose head the judges saw has ended: was it whole?</summary>
     void IEnding.Ended(UpstreamReply reply)
     {
-        if (reply.Broken is not null)
+        foreach (var judge in Judges)
         {
-            foreach (var judge in Judges)
-            {
-                judge.Broke();
-            }
+            judge.Ended(reply.Broken is not null);
         }
     }
 }

@@ -21,6 +21,6 @@ internal interface IJudge
     /// <summary>How an admitted call ended, whatever that is; called exactly once for each.</summary>
     void Saw(UpstreamCall call, in Outcome outcome);
 
-    /// <summary>The body of an answer broke off whose head it saw: what looked like a success was none.</summary>
-    void Broke();
+    /// <summary>An answer has ended whose head it saw. Where its body broke off, what looked like a success was none.</summary>
+    void Ended(bool broken);
 }

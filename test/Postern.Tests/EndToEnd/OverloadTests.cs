@@ -64,7 +64,8 @@ public sealed class OverloadTests
         TestContext.Current.SendDiagnosticMessage("p99 {0:0.0} ms quiet, {1:0.0} ms flooded; {2} MB more; the flood: {3}", quiet, flooded, grown >> 20, Load.Tell(flood.Seen));
         Assert.All(loads.SelectMany(l => l.Seen), e => Assert.Equal("200", e.Result));
         Assert.All(flood.Seen, e => Assert.Contains($"{e.Result} {e.Reason}", new[] { "504 upstream-timeout", "503 upstream-full" }));
-        Assert.InRange((await hanging.CountAsync()).MostInFlight, 1, Capacity);
+        // It may have the next requests before it has seen that those in front of them were given up.
+        Assert.InRange((await hanging.CountAsync()).MostInFlight, 1, 2 * Capacity);
         Assert.InRange(grown, long.MinValue, 64 << 20);
         // What bench/run --resilience measures exactly: at most twice. Here other things run on the same cores.
         Assert.InRange(flooded, 0, 2 * quiet + 50);

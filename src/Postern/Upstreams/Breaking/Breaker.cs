@@ -77,11 +77,18 @@ internal sealed partial class Breaker : IJudge
         }
     }
 
-    /// <summary>The body of an answer broke off that was counted as a success.</summary>
-    public void Revoke(DestinationSet? among = null)
+    /// <summary>An answer has ended. Where its body broke off, it was counted as a success and was none.</summary>
+    public void Ended(bool broken, DestinationSet? among)
     {
-        if (Volatile.Read(ref phase) is Closed closed && plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true
-            && closed.Count.Revoke(room.Now) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
+        if (Volatile.Read(ref phase) is not Closed closed)
+        {
+            return;
+        }
+        if (!broken)
+        {
+            closed.Count.Whole();
+        }
+        else if (plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && closed.Count.Revoke(room.Now) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
         {
             OpenFrom(closed, why);
         }
@@ -91,7 +98,7 @@ internal sealed partial class Breaker : IJudge
 
     void IJudge.Saw(UpstreamCall call, in Outcome outcome) => Left(call.AdmittedAs, outcome);
 
-    void IJudge.Broke() => Revoke();
+    void IJudge.Ended(bool broken) => Ended(broken, null);
 
     /// <summary>Writes what it is, as one property.</summary>
     public void Write(Utf8JsonWriter json)

@@ -46,11 +46,5 @@ internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, Htt
     }
 
     /// <summary>An answer that had begun has ended: was it whole?</summary>
-    void IEnding.Ended(UpstreamReply reply)
-    {
-        if (reply.Broken is not null)
-        {
-            breaker.Revoke(set);
-        }
-    }
+    void IEnding.Ended(UpstreamReply reply) => breaker.Ended(reply.Broken is not null, set);
 }

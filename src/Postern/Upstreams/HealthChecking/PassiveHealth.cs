@@ -44,9 +44,13 @@ internal sealed class PassiveHealth
             }
         }
 
-        public void Broke()
+        public void Ended(bool broken)
         {
-            if (plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && !ejection.IsOut && count.Revoke(ejections.Now) is { } why)
+            if (!broken)
+            {
+                count.Whole();
+            }
+            else if (plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && !ejection.IsOut && count.Revoke(ejections.Now) is { } why)
             {
                 Eject(why, silent: false);
             }

@@ -142,6 +142,24 @@ public sealed class PassiveHealthTests
     }
 
     [Fact]
+    public async Task Bodies_that_break_off_one_after_the_other_are_failures_in_a_row_and_a_whole_one_ends_it()
+    {
+        const string Half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it";
+        await using var good = new Service();
+        await using var bad = new Service();
+        using var up = Of("{ passive: { failures: 3 } }", good, bad);
+        foreach (var round in new[] { 2, 2, 3 })
+        {
+            (bad.Answer, bad.Closes) = (Half, true);
+            Assert.Equal(round, (await up.CallAsync(2 * round)).Count(a => a == "UpstreamBroken"));
+            Assert.Equal(round == 3, IsOut(up, 1));
+            (bad.Answer, bad.Closes) = (Service.Ok, false);
+            await up.CallAsync(2);
+        }
+        Assert.Equal("3 failures in a row", up[1].Troubles[0].Why);
+    }
+
+    [Fact]
     public async Task The_time_out_grows_with_each_time_up_to_the_longest_and_shrinks_while_it_works()
     {
         await using var good = new Service();
