@@ -18,7 +18,7 @@ internal enum Waited { Admitted, Full, TimedOut, ClientGone }
 /// refusing none. The line has a lock, which is taken only while somebody waits. Outlives reloads: what an old request holds
 /// counts under the new bounds.
 /// </summary>
-internal sealed class Admission : IPermits, IEnding
+internal sealed class Admission : IPermits
 {
     /// <summary>The lower half of the number counts who is in, the upper half who waits: while somebody waits, it is above every bound.</summary>
     private const long OneWaiting = 1L << 32;
@@ -95,8 +95,6 @@ internal sealed class Admission : IPermits, IEnding
         waits.Record(time.GetTimestamp() - began);
         return outcome;
     }
-
-    void IEnding.Ended(UpstreamReply reply) => Return("");
 
     /// <inheritdoc/>
     public void Return(string key)

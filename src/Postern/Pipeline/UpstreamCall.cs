@@ -12,7 +12,7 @@ namespace Postern.Pipeline;
 /// <para>A plain <see cref="HttpRequestMessage"/> sent over an upstream's chain becomes a call before the first handler, and its
 /// <see cref="UpstreamReply"/> a plain <see cref="HttpResponseMessage"/> behind it.</para>
 /// </summary>
-public sealed class UpstreamCall : HttpRequestMessage
+public sealed class UpstreamCall : HttpRequestMessage, IEnding
 {
     // Less than 0 for null, which as a field of its own would make each call larger.
     private long bodyLength = -1, timeout = -1;
@@ -81,27 +81,26 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <param name="failed">Why.</param>
     internal void Settle(UpstreamReply? reply, Exception? failed = null)
     {
-        if (Counted is { } count)
+        if (Counted is not { } count)
         {
-            Counted = null;
-            if (reply is null)
-            {
-                count.Leave();
-            }
-            else
-            {
-                count.Took(Stopwatch.GetTimestamp() - TriedAt);
-                reply.Hold(count);
-            }
+            return;
         }
-        if (TryWitness is { } witness)
+        var witness = TryWitness;
+        (Counted, TryWitness) = (null, null);
+        if (reply is null)
         {
-            TryWitness = null;
-            witness.Saw(this, reply, failed);
+            count.Leave();
         }
+        else
+        {
+            count.Took(Stopwatch.GetTimestamp() - TriedAt);
+            // One that is told of the end counts it out itself: each thing that an answer holds costs every call.
+            reply.Hold((IEnding?)witness ?? count);
+        }
+        witness?.Saw(this, reply, failed);
     }
 
-    /// <summary>Who is told by <see cref="Settle"/> how this try came out; set by balancing.</summary>
+    /// <summary>Who is told by <see cref="Settle"/> how this try came out, and then counts it out of those in hand; set by balancing.</summary>
     internal IWitness? TryWitness { get => guards?.OfTry; set => Guarded(value is not null)?.OfTry = value; }
 
     /// <summary>As what its destination's breaker let this try in; 0 where it has none. The breaker's own business.</summary>
@@ -121,23 +120,28 @@ public sealed class UpstreamCall : HttpRequestMessage
     /// <param name="failed">Why.</param>
     internal void End(UpstreamReply? reply, Exception? failed = null)
     {
-        if (Place is { } place)
+        CallWitness?.Saw(this, reply, failed);
+        if (reply is null)
         {
-            Place = null;
-            if (reply is null)
-            {
-                place.Return("");
-            }
-            else
-            {
-                reply.Hold(place);
-            }
+            Leave();
         }
-        if (CallWitness is { } witness)
+        else if (Place is not null || CallWitness is not null)
         {
-            CallWitness = null;
-            witness.Saw(this, reply, failed);
+            reply.Hold(this);
         }
+    }
+
+    void IEnding.Ended(UpstreamReply reply)
+    {
+        CallWitness?.Ended(reply);
+        Leave();
+    }
+
+    private void Leave()
+    {
+        var place = Place;
+        (Place, CallWitness) = (null, null);
+        place?.Return("");
     }
 
     /// <summary>Which try this is, from 1; set by retrying.</summary>

@@ -8,7 +8,7 @@ namespace Postern.Upstreams;
 /// <param name="Weight">Its share, in proportion to the others'; 0 for none but those that are bound to it.</param>
 /// <param name="IsBackup">Whether it is called only where too few others can be.</param>
 /// <param name="Judges">Who judges it by its calls; empty for nobody.</param>
-internal sealed record Member(Destination Destination, int Weight, bool IsBackup, IJudge[] Judges) : IWitness, IEnding
+internal sealed record Member(Destination Destination, int Weight, bool IsBackup, IJudge[] Judges) : IWitness
 {
     /// <summary>What a client's cookie calls it; null without affinity.</summary>
     public string? Tag { get; init; }
@@ -24,12 +24,12 @@ internal sealed record Member(Destination Destination, int Weight, bool IsBackup
         {
             judge.Saw(call, outcome);
         }
-        reply?.Hold(this);
     }
 
-    /// <summary>An answer whose head the judges saw has ended: was it whole?</summary>
+    /// <summary>An answer whose head the judges saw has ended, and is in hand no more: was it whole?</summary>
     void IEnding.Ended(UpstreamReply reply)
     {
+        Destination.Calls.Leave();
         foreach (var judge in Judges)
         {
             judge.Ended(reply.Broken is not null);

@@ -7,7 +7,7 @@ namespace Postern.Upstreams.Breaking;
 /// deadline, so that a call that took too long counts, and outside the bulkhead and retrying, so that an open breaker uses up
 /// neither and a call that succeeded at the second try is a success. It waits for no answer itself: the deadline, which does, tells it.
 /// </summary>
-internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, HttpMessageHandler next) : DelegatingHandler(next), IWitness, IEnding
+internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, HttpMessageHandler next) : DelegatingHandler(next), IWitness
 {
     private readonly Breaker breaker = breakers.Whole;
 
@@ -39,11 +39,7 @@ internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, Htt
     }
 
     /// <summary>The call has come out; the deadline says so.</summary>
-    void IWitness.Saw(UpstreamCall call, UpstreamReply? reply, Exception? failed)
-    {
-        breaker.Left(call.LetInAs, Outcome.Of(reply, failed, call), set);
-        reply?.Hold(this);
-    }
+    void IWitness.Saw(UpstreamCall call, UpstreamReply? reply, Exception? failed) => breaker.Left(call.LetInAs, Outcome.Of(reply, failed, call), set);
 
     /// <summary>An answer that had begun has ended: was it whole?</summary>
     void IEnding.Ended(UpstreamReply reply) => breaker.Ended(reply.Broken is not null, set);
