@@ -61,13 +61,13 @@ public sealed partial class FaultTests
             var began = Stopwatch.GetTimestamp();
             await begin(broken);
             await Until.TrueAsync(() => Task.FromResult(clients.All(c => c.HasSeenEnough(began))), () => Tell(clients, began, gateway));
-            await SettlesAsync(clients[1..], broken, cells[1], gateway);
+            await SettlesAsync(clients[1..], gateway);
 
             // 3. Its end.
             var ended = Stopwatch.GetTimestamp();
             await (end?.Invoke(broken) ?? broken.MendAsync());
             await Until.TrueAsync(() => Task.FromResult(clients.All(c => IsBack(c.Load, ended, c == clients[1] ? rate : 0, broken.Port, well.Port))),
-                () => $"The full rate ({rate}/s) isn't back. {Tell(clients, ended, gateway)}", Recovery + Window);
+                () => $"The full rate ({rate:0}/s) isn't back. {Tell(clients, ended, gateway)}", Recovery + Window);
             TestContext.Current.SendDiagnosticMessage("{0}: back after {1:0.0} s; {2}", row, Stopwatch.GetElapsedTime(ended).TotalSeconds - Window.TotalSeconds, Tell(clients, began));
             Assert.All(clients, c => Assert.True(c.Load.Since(began).All(s => c.Allowed.Contains(s.Result)), Tell(clients, began, gateway)));
         }
@@ -75,6 +75,30 @@ public sealed partial class FaultTests
         {
             await Task.WhenAll(clients.Select(c => c.Load.DisposeAsync().AsTask()));
         }
+    }
+
+    [Fact]
+    public async Task With_what_the_page_says_to_write_no_client_sees_that_one_of_two_is_killed()
+    {
+        Assert.SkipUnless(FaultyService.Missing is null, FaultyService.Missing ?? "");
+        await using var broken = await FaultyService.StartAsync("broken");
+        await using var well = await FaultyService.StartAsync("well");
+        using var folder = new TempFolder();
+        var page = File.ReadAllText(Repository.File("docs", "resilience.md"));
+        var yaml = page[(page.IndexOf("```yaml\n", StringComparison.Ordinal) + 8)..].Split("```")[0]
+            .Replace("http://10.0.0.5:5001", broken.Url, StringComparison.Ordinal).Replace("http://10.0.0.6:5001", well.Url, StringComparison.Ordinal);
+        await using var gateway = await RunningTool.StartAsync("run", "--config", folder.Write("postern.yaml", $"{Head}\n{yaml}"));
+        await using var load = Load.Start($"{gateway.Url}/web/products", HttpMethod.Get, 8, Pace);
+        await load.MoreAsync(100);
+        var rate = await RateAsync(load);
+        await broken.KillAsync();
+        await load.MoreAsync(300);
+        var ended = Stopwatch.GetTimestamp();
+        await broken.StartAgainAsync();
+        await Until.TrueAsync(() => Task.FromResult(IsBack(load, ended, rate, broken.Port, well.Port)),
+            () => $"The full rate ({rate:0}/s) isn't back. {Load.Tell(load.Since(ended))}\n{gateway.Error}", Recovery + Window);
+        TestContext.Current.SendDiagnosticMessage("killed, by the page: back after {0:0.0} s", Stopwatch.GetElapsedTime(ended).TotalSeconds - Window.TotalSeconds);
+        Assert.All(load.Seen, s => Assert.True(s.Result == "200" && s.By != 0, $"{Load.Tell(load.Seen)}\n{gateway.Error}"));
     }
 
     [Fact]
@@ -91,12 +115,11 @@ public sealed partial class FaultTests
         return Task.CompletedTask;
     }
 
+    private const string Head = "version: 1\nlisten: http://127.0.0.1:0\nadmin: http://127.0.0.1:0\ntelemetry: { accessLog: /dev/null }";
+
     /// <summary>What the page says to write, but that waiting is shorter, so that tests are.</summary>
     private static string Config(FaultyService broken, FaultyService well) => $$"""
-        version: 1
-        listen: http://127.0.0.1:0
-        admin: http://127.0.0.1:0
-        telemetry: { accessLog: /dev/null }
+        {{Head}}
         upstreams:
           nothing:
             urls: [{{broken.Url}}, {{well.Url}}]
@@ -117,12 +140,10 @@ public sealed partial class FaultTests
           all: { match: { path: /all }, identity: off, routes: [{ any: "/{**rest}", to: "http://all/{rest}" }] }
         """;
 
-    /// <summary>Done when nobody has met the broken destination for a while; at once where that isn't to be.</summary>
-    private static Task SettlesAsync(Client[] clients, FaultyService broken, HashSet<string> expected, RunningTool gateway)
-    {
-        return Until.TrueAsync(() => Task.FromResult(clients.All(c => c.Load.Seen.TakeLast(40).All(s => s.Result == "200"))),
+    /// <summary>Done when nobody has met the broken destination for a while.</summary>
+    private static Task SettlesAsync(Client[] clients, RunningTool gateway) =>
+        Until.TrueAsync(() => Task.FromResult(clients.All(c => c.Load.Seen.TakeLast(40).All(s => s.Result == "200"))),
             () => $"It is called on and on. {Tell(clients, 0, gateway)}", TimeSpan.FromSeconds(20));
-    }
 
     /// <summary>Whether the last second was as good as any: all succeed, as many as before, at both destinations.</summary>
     private static bool IsBack(Load load, long ended, double rate, int broken, int well)
