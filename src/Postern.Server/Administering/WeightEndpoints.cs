@@ -6,7 +6,7 @@ using Postern.Runtime;
 namespace Postern.Server.Administering;
 
 /// <summary>
-/// Shows upstreams and routes as they are at this moment, and changes their weights: <c>/upstreams</c>, <c>/upstreams/NAME/weights</c>,
+/// Shows upstreams and routes as they are at this moment, and changes their weights: <c>/upstreams</c>, <c>/upstreams/NAME</c>, <c>/upstreams/NAME/weights</c>,
 /// <c>/routes</c>, <c>/routes/GATE/ROUTE/weights</c>. Who may call, the admin port has asked by then.
 /// </summary>
 internal sealed class WeightEndpoints(LiveUpstreams upstreams, LiveRoutes routes)
@@ -14,13 +14,14 @@ internal sealed class WeightEndpoints(LiveUpstreams upstreams, LiveRoutes routes
     private const string Upstreams = "/upstreams", Routes = "/routes", Weights = "/weights";
 
     /// <summary>What the admin port has here, for who looks for it.</summary>
-    public const string Paths = $"{Upstreams}, {Upstreams}/NAME{Weights}, {Routes}, {Routes}/GATE/ROUTE{Weights}";
+    public const string Paths = $"{Upstreams}, {Upstreams}/NAME, {Upstreams}/NAME{Weights}, {Routes}, {Routes}/GATE/ROUTE{Weights}";
 
     /// <summary>What answers at a path; null for nothing.</summary>
     public (string Method, bool Open, RequestDelegate Handle)[] At(string path) => path switch
     {
         Upstreams => [("GET", false, UpstreamsAsync)],
         Routes => [("GET", false, RoutesAsync)],
+        _ when path.StartsWith(Upstreams + "/", StringComparison.Ordinal) && path.IndexOf('/', Upstreams.Length + 1) < 0 => [("GET", false, UpstreamAsync)],
         _ when Inner(path, Upstreams) is not null => [("GET", false, UpstreamAsync), ("PUT", false, WeighUpstreamAsync)],
         _ when Inner(path, Routes)?.IndexOf('/') > 0 => [("GET", false, RouteAsync), ("PUT", false, WeighRouteAsync)],
         _ => [],
@@ -87,7 +88,7 @@ internal sealed class WeightEndpoints(LiveUpstreams upstreams, LiveRoutes routes
         return slash < 0 ? (null, null) : routes.Find(Uri.UnescapeDataString(inner[..slash]), Uri.UnescapeDataString(inner[(slash + 1)..]));
     }
 
-    private static string NameOf(HttpContext context) => Inner(context.Request.Path.Value!, Upstreams)!;
+    private static string NameOf(HttpContext context) => Inner(context.Request.Path.Value!, Upstreams) ?? context.Request.Path.Value![(Upstreams.Length + 1)..];
 
     /// <summary>What stands between <c>/upstreams/</c> and <c>/weights</c>; null where it is no such path.</summary>
     private static string? Inner(string path, string begin) =>

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
 using Postern.Wire;
 
 namespace Postern.Pipeline;
@@ -12,6 +13,9 @@ public abstract class UpstreamReply : HttpResponseMessage
 {
     /// <summary>As many as are usual; a chain with more pays for a list.</summary>
     private const int UsualEndings = 4;
+
+    /// <summary>How much of an answer that is thrown away is read.</summary>
+    private const int MostDiscarded = 64 * 1024;
 
     private Endings endings;
     private IEnding[]? more;
@@ -85,6 +89,44 @@ public abstract class UpstreamReply : HttpResponseMessage
         Release();
         return default;
     }
+
+    /// <summary>Throws the answer away and ends the exchange. What is there of it is read: where that is all, its connection is kept.</summary>
+    internal async ValueTask DiscardAsync()
+    {
+        try
+        {
+            for (var room = MostDiscarded; room > 0 && HasBody;)
+            {
+                var piece = ReadAsync();
+                if (!piece.IsCompleted)
+                {
+                    _ = ForgetAsync(piece);
+                    break;
+                }
+                var length = (await piece).Length;
+                room = length == 0 ? 0 : room - length;
+            }
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // It is thrown away anyhow; and a client that leaves meanwhile must not keep its end from being told.
+        }
+        await FinishAsync();
+    }
+
+    /// <summary>A read that ends when the reply is finished.</summary>
+    private static async Task ForgetAsync(ValueTask<ReadOnlyMemory<byte>> reading)
+    {
+        try
+        {
+            await reading;
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+        }
+    }
+
+    private static bool IsEnd(Exception e) => e is UpstreamException or OperationCanceledException or ObjectDisposedException or BadHttpRequestException or IOException;
 
     /// <summary>Ends the exchange on the wire; see <see cref="FinishAsync"/>.</summary>
     protected virtual ValueTask EndAsync()

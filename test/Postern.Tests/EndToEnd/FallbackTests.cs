@@ -148,6 +148,18 @@ public sealed class FallbackTests
     }
 
     [Fact]
+    public async Task The_connection_of_an_answer_that_is_thrown_away_serves_the_next_call()
+    {
+        await using var upstream = ScriptedUpstream.Answering(Unavailable);
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, route: "fallback: { body: later, on: 5xx }");
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("later", (await gateway.SendRawAsync(Get)).Body);
+        }
+        Assert.Equal(1, upstream.Accepted);
+    }
+
+    [Fact]
     public async Task A_status_class_takes_the_gateways_own_answers_too()
     {
         await using var gateway = await TestGateway.BeforeAsync(Nobody, route: "fallback: { body: x, on: [5xx] }");

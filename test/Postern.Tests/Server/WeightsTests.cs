@@ -220,6 +220,17 @@ public sealed class WeightsTests : IAsyncLifetime
         Assert.Equal(5, (await GetAsync("/upstreams")).GetProperty("upstreams")[1].GetProperty("destinations")[0].GetProperty("weight").GetInt32());
     }
 
+    [Fact]
+    public async Task One_upstream_is_shown_alone()
+    {
+        Assert.Equal("old", (await GetAsync("/upstreams/old")).GetProperty("name").GetString());
+        using var none = await client.GetAsync("/upstreams/none");
+        Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
+        Assert.Contains("There is no upstream 'none'; there are new, old.", await none.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var empty = await client.GetAsync("/upstreams/");
+        Assert.Equal(HttpStatusCode.NotFound, empty.StatusCode);
+    }
+
     [Theory]
     [InlineData("GET", "/upstreams", 401)]
     [InlineData("GET", "/routes", 401)]

@@ -82,7 +82,7 @@ internal sealed class ProxyRoute(
             // 4. Nothing may touch the request's body once the server has it back.
             if (reply is not null)
             {
-                await reply.FinishAsync();
+                await (instead is null ? reply.FinishAsync() : reply.DiscardAsync());
             }
         }
 

@@ -50,9 +50,18 @@ internal sealed class TimeLeft(string? field, bool grpc, bool written)
         {
             Set(call, field, Left(call).ToString(CultureInfo.InvariantCulture));
         }
-        if (grpc && IsGrpc(call) && (written || call.Timeout is not null || call.Attempt > 1))
+        if (grpc && IsGrpc(call))
         {
-            Set(call, GrpcField, FormatGrpc(Left(call)));
+            if (written || call.Timeout is not null)
+            {
+                Set(call, GrpcField, FormatGrpc(Left(call)));
+            }
+            else if (call.Attempt > 1 && ParseGrpc(call.Fields.Find(GrpcField)) is { } patience)
+            {
+                // What the tries before took is gone. Where the client waits for longer than for a head, that is what it has since the call began.
+                var rest = patience < call.Allowed ? Left(call) : patience - (Environment.TickCount64 - (call.Due - call.Allowed));
+                Set(call, GrpcField, FormatGrpc(Math.Max(1, rest)));
+            }
         }
     }
 

@@ -13,9 +13,6 @@ namespace Postern.Upstreams.Retrying;
 /// </summary>
 internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, string upstream, Counter late, TimeProvider time, HttpMessageHandler next) : DelegatingHandler(next)
 {
-    /// <summary>How much of an answer that is thrown away is read, to keep its connection.</summary>
-    private const int MostDiscarded = 64 * 1024;
-
     /// <summary>The upstream's <c>retry</c> and <c>tryTimeout</c> compiled into its chain.</summary>
     public sealed class Feature(TimeProvider time) : IUpstreamHandler
     {
@@ -98,13 +95,20 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
     {
         if (reply is not null)
         {
-            await DiscardAsync(reply);
+            await reply.DiscardAsync();
         }
         if (wait > TimeSpan.Zero)
         {
             await Task.Delay(wait, time, cancel);
         }
-        RetryRules.Prepare(call, call.Body as ReplayBody);
+        var body = call.Body as ReplayBody;
+        if (!RetryRules.IsWhole(call, body))
+        {
+            // More of it went out while the answer came than can be sent again.
+            body?.Release();
+            throw new UpstreamException(Failure.UpstreamGone, $"{upstream} ({call.DestinationName}) answered before it had the body, which is too long to be sent again");
+        }
+        RetryRules.Prepare(call, body);
         return await TryAsync(call, cancel);
     }
 
@@ -138,41 +142,5 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
         }
         late.Add();
         return new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within its tryTimeout of {Scalars.Format(tryTimeout)}");
-    }
-
-    /// <summary>Reads what is there of an answer: where that is all of it, its connection is kept.</summary>
-    private static async ValueTask DiscardAsync(UpstreamReply reply)
-    {
-        try
-        {
-            for (var room = MostDiscarded; room > 0 && reply.HasBody;)
-            {
-                var piece = reply.ReadAsync();
-                if (!piece.IsCompleted)
-                {
-                    _ = ForgetAsync(piece);
-                    break;
-                }
-                var length = (await piece).Length;
-                room = length == 0 ? 0 : room - length;
-            }
-        }
-        catch (UpstreamException)
-        {
-            // It is thrown away anyhow.
-        }
-        await reply.FinishAsync();
-    }
-
-    /// <summary>A read that ends when the reply is finished.</summary>
-    private static async Task ForgetAsync(ValueTask<ReadOnlyMemory<byte>> reading)
-    {
-        try
-        {
-            await reading;
-        }
-        catch (Exception e) when (e is UpstreamException or OperationCanceledException or ObjectDisposedException)
-        {
-        }
     }
 }

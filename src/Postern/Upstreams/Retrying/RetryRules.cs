@@ -66,8 +66,7 @@ internal sealed class RetryRules
             }
             return false;
         }
-        var whole = call.Body is null || call.BodyLength == 0 || (body is null ? !call.BodyBegun : body.CanRewind);
-        if (call.Attempt >= attempts || !whole || !MayRepeat(call) || (call.Attempt == 1 && IsRetry(call)))
+        if (call.Attempt >= attempts || !IsWhole(call, body) || !MayRepeat(call) || (call.Attempt == 1 && IsRetry(call)))
         {
             return false;
         }
@@ -90,6 +89,10 @@ internal sealed class RetryRules
         again[(int)outcome.Kind].Add();
         return true;
     }
+
+    /// <summary>Whether all of the call's body can be sent. Final once the try has ended: until then it may send more than is kept.</summary>
+    public static bool IsWhole(UpstreamCall call, ReplayBody? body) =>
+        call.Body is null || call.BodyLength == 0 || (body is null ? !call.BodyBegun : body.CanRewind);
 
     /// <summary>Makes the call ready for its next try.</summary>
     public static void Prepare(UpstreamCall call, ReplayBody? body)

@@ -35,6 +35,31 @@ public sealed class TimeLeftTests
     public async Task Any_call_says_so_where_a_field_is_named_for_it(string options, string? own, string? told) =>
         await TellsAsync(options, "", "text/plain", "X-Time-Left", own, told);
 
+    [Theory]
+    // The default is told to nobody, with a later try neither: there too it would end streams.
+    [InlineData(null, null, null), InlineData("2M", 115_000, 120_000), InlineData("10S", 5000, 10_000)]
+    public async Task Another_try_has_what_is_left_of_the_clients_own_patience(string? own, int? least, int? most)
+    {
+        var told = new List<string?>();
+        await using var upstream = await KestrelUpstream.StartAsync(http2: true, context =>
+        {
+            told.Add(context.Request.Headers["grpc-timeout"].SingleOrDefault());
+            context.Response.StatusCode = told.Count == 1 ? 503 : 200;
+            return Task.CompletedTask;
+        });
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "protocol: http2, retry: { attempts: 2, backoff: 10ms }");
+        var answer = await gateway.SendRawAsync(
+            $"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nIdempotency-Key: 1\r\nContent-Length: 0\r\n{(own is null ? "" : $"grpc-timeout: {own}\r\n")}\r\n");
+        Assert.Equal((200, 2), (answer.Status, told.Count));
+        Assert.Equal(own, told[0]);
+        if (least is null)
+        {
+            Assert.Null(told[1]);
+            return;
+        }
+        Assert.InRange(int.Parse(told[1]!.TrimEnd('m'), CultureInfo.InvariantCulture), least.Value, most!.Value);
+    }
+
     [Fact]
     public async Task Each_try_says_what_is_left_to_it()
     {

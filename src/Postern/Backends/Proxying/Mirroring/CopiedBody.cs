@@ -10,12 +10,12 @@ namespace Postern.Backends.Proxying.Mirroring;
 /// </summary>
 internal sealed class CopiedBody(PipeReader body, long? length, int most, Action<CopiedBody, CopyEnd> ended) : PipeReader, IPermits
 {
-    private readonly ArrayBufferWriter<byte> copy = new(length is { } known ? (int)Math.Clamp(known, 1, most) : 512);
+    private ArrayBufferWriter<byte>? copy = new(length is { } known ? (int)Math.Clamp(known, 1, most) : 512);
     private ReadResult last;
     private bool over;
 
     /// <summary>The copy, once the body is whole.</summary>
-    public ReadOnlyMemory<byte> Copy => copy.WrittenMemory;
+    public ReadOnlyMemory<byte> Copy => copy!.WrittenMemory;
 
     public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => Seen(await body.ReadAsync(cancellationToken));
 
@@ -56,7 +56,7 @@ internal sealed class CopiedBody(PipeReader body, long? length, int most, Action
     /// <summary>Copies what is taken; true where the body is whole by it. Who knows a body's length reads no further than that.</summary>
     private bool Keep(ReadOnlySequence<byte> taken, bool isLast)
     {
-        if (copy.WrittenCount + taken.Length > most)
+        if (copy!.WrittenCount + taken.Length > most)
         {
             End(CopyEnd.TooLarge);
             return false;
@@ -74,6 +74,8 @@ internal sealed class CopiedBody(PipeReader body, long? length, int most, Action
         {
             over = true;
             ended(this, how);
+            // The request may go on for long.
+            copy = null;
         }
     }
 }
