@@ -111,7 +111,7 @@ public sealed record PassiveOptions : Options
     [Default("5s"), Range("10ms", "1h")] public TimeSpan? EjectFor { get; init; }
 
     /// <summary>How long it gets no calls at most.</summary>
-    [Default("1m"), Range("10ms", "24h")] public TimeSpan? MaxEjectFor { get; init; }
+    [Default("10s"), Range("10ms", "24h")] public TimeSpan? MaxEjectFor { get; init; }
 
     /// <summary>What counts as a failure: <c>connect</c>, <c>timeout</c>, <c>reset</c>, statuses. A client that leaves never does. Default: <c>[connect, timeout, reset, 5xx]</c>.</summary>
     [OneOrMany] public IReadOnlyList<CallFailure>? On { get; init; }

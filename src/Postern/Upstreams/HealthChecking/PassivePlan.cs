@@ -18,7 +18,7 @@ internal sealed record PassivePlan(FailureRule Rule, TimeSpan EjectFor, TimeSpan
         {
             return null;
         }
-        var (ejectFor, most) = (passive.EjectFor ?? UsualEjectFor, passive.MaxEjectFor ?? TimeSpan.FromMinutes(1));
+        var (ejectFor, most) = (passive.EjectFor ?? UsualEjectFor, passive.MaxEjectFor ?? TimeSpan.FromSeconds(10));
         return new PassivePlan(
             new FailureRule(passive.Failures, passive.FailureRate, passive.Window, passive.MinimumCalls, passive.On),
             ejectFor, most > ejectFor ? most : ejectFor, options.MaxEjected?.Share ?? 0.5);

@@ -29,7 +29,7 @@ public sealed record RetryOptions : Options
     [Range("0%", "100%")] public Percent? Budget { get; init; }
 
     /// <summary>How many there may be each second, whatever the budget: for an upstream that gets few calls.</summary>
-    [Range("0", "1000")] public int MinPerSecond { get; init; } = 3;
+    [Range("0", "1000")] public int MinPerSecond { get; init; } = 5;
 
     /// <summary>How long is waited before another try: a random time, up to the first of the two; up to twice that before each further one, and
     /// never longer than the second. Default: <c>25ms..250ms</c>.</summary>
