@@ -115,6 +115,12 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     /// <summary>A place in the upstream's bulkhead, which the call gives back when it has ended; see <see cref="End"/>.</summary>
     internal Admission? Place { get => guards?.Place; set => Guarded(value is not null)?.Place = value; }
 
+    /// <summary>Who is asked for another try once the first is over; set by retrying.</summary>
+    internal ITries? Tries { get => guards?.Tries; set => Guarded(value is not null)?.Tries = value; }
+
+    /// <summary>The first try's own deadline; retrying's own business.</summary>
+    internal object? TryLimit { get => guards?.TryLimit; set => Guarded(value is not null)?.TryLimit = value; }
+
     /// <summary>The call has failed, or has an answer that holds its place for as long as it lasts. The deadline says so, which waits for every call anyhow.</summary>
     /// <param name="reply">The answer; null where there is none.</param>
     /// <param name="failed">Why.</param>
@@ -213,6 +219,8 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     {
         public IWitness? OfTry, OfCall;
         public Admission? Place;
+        public ITries? Tries;
+        public object? TryLimit;
         public int AdmittedAs, LetInAs;
     }
 

@@ -127,16 +127,18 @@ public sealed class BrokenUpstreamTests
     [Fact]
     public async Task Every_connection_in_use_is_a_busy_upstream()
     {
-        var release = new TaskCompletionSource();
+        var (arrived, release) = (new TaskCompletionSource(), new TaskCompletionSource());
         await using var upstream = ScriptedUpstream.Serving(async connection =>
         {
             await connection.ReadHeadAsync();
+            arrived.SetResult();
             await release.Task;
             await connection.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         });
         await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "maxConnections: 1, connectTimeout: 1s");
         using var first = await gateway.ConnectAsync();
         await first.SendAsync(Request);
+        await arrived.Task.WaitAsync(TestGateway.Patience);
         var busy = await gateway.SendRawAsync(Request);
         await AssertProblemAsync(gateway, busy, 503, "upstream-busy", upstream.Port);
         Assert.Equal("1", busy["Retry-After"]);

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
@@ -40,23 +41,36 @@ internal sealed class DeadlineHandler : DelegatingHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        // What is used on both sides of the wait is what a call pays for, so it is little.
+        // What is used on both sides of a wait is what a call pays for, so it is little.
         var deadline = Begin((UpstreamCall)request, cancellationToken);
-        UpstreamReply reply;
+        UpstreamReply? reply;
+        Exception? failed;
         try
         {
             reply = (UpstreamReply)await base.SendAsync(request, deadline.Token);
+            failed = null;
         }
         catch (Exception e)
         {
-            var late = Fail((UpstreamCall)request, deadline, e, cancellationToken);
-            if (late is not null)
-            {
-                throw late;
-            }
-            throw;
+            (reply, failed) = (null, e);
         }
-        return HasBegun(deadline, reply) ? Hold((UpstreamCall)request, reply, deadline) : await LateAsync((UpstreamCall)request, reply, deadline, cancellationToken);
+        if (((UpstreamCall)request).Tries?.After((UpstreamCall)request, reply, failed, deadline.Token) is { } another)
+        {
+            try
+            {
+                reply = (UpstreamReply)await another;
+                failed = null;
+            }
+            catch (Exception e)
+            {
+                (reply, failed) = (null, e);
+            }
+        }
+        if (failed is not null)
+        {
+            ExceptionDispatchInfo.Throw(Fail((UpstreamCall)request, deadline, failed, cancellationToken));
+        }
+        return HasBegun(deadline, reply!) ? Hold((UpstreamCall)request, reply!, deadline) : await LateAsync((UpstreamCall)request, reply!, deadline, cancellationToken);
     }
 
     private Deadline Begin(UpstreamCall call, CancellationToken cancel)
@@ -75,8 +89,8 @@ internal sealed class DeadlineHandler : DelegatingHandler
         return reply;
     }
 
-    /// <summary>The call has no answer. What to say of it where that is because its time is over; else null.</summary>
-    private UpstreamException? Fail(UpstreamCall call, Deadline deadline, Exception e, CancellationToken cancel)
+    /// <summary>The call has no answer. Why, in the words of its deadline where that was it.</summary>
+    private Exception Fail(UpstreamCall call, Deadline deadline, Exception e, CancellationToken cancel)
     {
         call.Settle(null, e);
         call.End(null, e);
@@ -85,7 +99,7 @@ internal sealed class DeadlineHandler : DelegatingHandler
         deadline.End();
         if (e is not OperationCanceledException || !passed || cancel.IsCancellationRequested)
         {
-            return null;
+            return e;
         }
         late.Add();
         return new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(call.Timeout ?? timeout)}");
@@ -95,8 +109,7 @@ internal sealed class DeadlineHandler : DelegatingHandler
     private async Task<HttpResponseMessage> LateAsync(UpstreamCall call, UpstreamReply reply, Deadline deadline, CancellationToken cancel)
     {
         await reply.FinishAsync();
-        var e = new OperationCanceledException(deadline.Token);
-        throw Fail(call, deadline, e, cancel) ?? (Exception)e;
+        throw Fail(call, deadline, new OperationCanceledException(deadline.Token), cancel);
     }
 
     /// <summary>False where the time was over in the moment in which the head came.</summary>

@@ -9,9 +9,9 @@ namespace Postern.Upstreams.Retrying;
 /// <summary>
 /// Tries a call again that failed and can be sent twice without harm, each time at another destination, as long as the call's
 /// deadline and the upstream's budget allow; and ends a single try that takes too long. Stands right outside balancing, so that
-/// all around it see one call. Both things in one handler, because each that waits costs every call.
+/// all around it see one call. It waits for no first try itself (<see cref="ITries"/>).
 /// </summary>
-internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, string upstream, Counter late, TimeProvider time, HttpMessageHandler next) : DelegatingHandler(next)
+internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, string upstream, Counter late, TimeProvider time, HttpMessageHandler next) : DelegatingHandler(next), ITries
 {
     /// <summary>The upstream's <c>retry</c> and <c>tryTimeout</c> compiled into its chain.</summary>
     public sealed class Feature(TimeProvider time) : IUpstreamHandler
@@ -33,42 +33,51 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        rules?.Begin((UpstreamCall)request);
-        return TryAsync(request, cancellationToken);
+        var call = (UpstreamCall)request;
+        rules?.Begin(call);
+        var limit = Limit(call, cancellationToken);
+        (call.Tries, call.TryLimit) = (this, limit);
+        return base.SendAsync(request, limit?.Token ?? cancellationToken);
     }
 
-    /// <summary>One try, and those after it. What is used on both sides of the wait is what every call pays for, so it is little.</summary>
-    private async Task<HttpResponseMessage> TryAsync(HttpRequestMessage request, CancellationToken cancel)
+    Task<HttpResponseMessage>? ITries.After(UpstreamCall call, UpstreamReply? reply, Exception? failed, CancellationToken cancel)
     {
-        // 1. One try, within its own time.
-        var limit = tryTimeout > TimeSpan.Zero ? Deadline.Start((UpstreamCall)request, tryTimeout, cancel, ofTry: true) : null;
-        UpstreamReply? reply;
-        Exception? failed;
-        try
-        {
-            reply = (UpstreamReply)await base.SendAsync(request, limit?.Token ?? cancel);
-            // In the moment in which the time was over: its connection is gone already.
-            failed = limit?.HeadIsHere() == false ? new OperationCanceledException(limit.Token) : null;
-        }
-        catch (Exception e)
-        {
-            (reply, failed) = (null, e);
-        }
-        failed = Settle((UpstreamCall)request, reply, failed, limit, cancel);
-
-        // 2. Another, if that may help.
-        if (MayTryAgain((UpstreamCall)request, reply, failed, cancel, out var wait))
-        {
-            return await TryAgainAsync((UpstreamCall)request, reply, wait, cancel);
-        }
-
-        // 3. Else what this one came to is the call's.
-        return failed is null ? Keep((UpstreamCall)request, reply!) : await FailAsync((UpstreamCall)request, reply, failed);
+        var limit = (Deadline?)call.TryLimit;
+        call.TryLimit = null;
+        return After(call, reply, failed, limit, cancel);
     }
 
-    /// <summary>The try is over. Why it failed, in the words of its own time where that was it; null where it has an answer.</summary>
+    /// <summary>A try is over: what counts instead, or null.</summary>
+    private Task<HttpResponseMessage>? After(UpstreamCall call, UpstreamReply? reply, Exception? failed, Deadline? limit, CancellationToken cancel)
+    {
+        var why = Settle(call, reply, failed, limit, cancel);
+        if (MayTryAgain(call, reply, why, cancel, out var wait))
+        {
+            return TryAgainAsync(call, reply, wait, cancel);
+        }
+        if (why is null)
+        {
+            Keep(call, reply!);
+            return null;
+        }
+        if (reply is null)
+        {
+            (call.Body as ReplayBody)?.Release();
+        }
+        return why == failed ? null : FailAsync(reply, why);
+    }
+
+    private Deadline? Limit(UpstreamCall call, CancellationToken cancel) =>
+        tryTimeout > TimeSpan.Zero ? Deadline.Start(call, tryTimeout, cancel, ofTry: true) : null;
+
+    /// <summary>Why the try failed, in the words of its own time where that was it; null where it has an answer.</summary>
     private Exception? Settle(UpstreamCall call, UpstreamReply? reply, Exception? failed, Deadline? limit, CancellationToken cancel)
     {
+        if (failed is null && limit?.HeadIsHere() == false)
+        {
+            // In the moment in which the time was over: its connection is gone already.
+            failed = new OperationCanceledException(limit.Token);
+        }
         if (failed is null)
         {
             if (limit is not null)
@@ -91,6 +100,7 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
         return rules is not null && !cancel.IsCancellationRequested && rules.TryAgain(call, outcome, failed is null ? reply : null, call.Body as ReplayBody, out wait);
     }
 
+    /// <summary>Throws the last try's answer away, waits, and makes another one.</summary>
     private async Task<HttpResponseMessage> TryAgainAsync(UpstreamCall call, UpstreamReply? reply, TimeSpan wait, CancellationToken cancel)
     {
         if (reply is not null)
@@ -109,10 +119,28 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
             throw new UpstreamException(Failure.UpstreamGone, $"{upstream} ({call.DestinationName}) answered before it had the body, which is too long to be sent again");
         }
         RetryRules.Prepare(call, body);
-        return await TryAsync(call, cancel);
+        var limit = Limit(call, cancel);
+        Exception? failed = null;
+        try
+        {
+            reply = (UpstreamReply)await base.SendAsync(call, limit?.Token ?? cancel);
+        }
+        catch (Exception e)
+        {
+            (reply, failed) = (null, e);
+        }
+        if (After(call, reply, failed, limit, cancel) is { } another)
+        {
+            return await another;
+        }
+        if (failed is not null)
+        {
+            ExceptionDispatchInfo.Throw(failed);
+        }
+        return reply!;
     }
 
-    private static UpstreamReply Keep(UpstreamCall call, UpstreamReply reply)
+    private static void Keep(UpstreamCall call, UpstreamReply reply)
     {
         if (call.Body is ReplayBody body)
         {
@@ -120,18 +148,15 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
             // What was kept may still be on its way to the upstream.
             reply.Hold(body);
         }
-        return reply;
     }
 
-    private static async Task<HttpResponseMessage> FailAsync(UpstreamCall call, UpstreamReply? reply, Exception failed)
+    private static async Task<HttpResponseMessage> FailAsync(UpstreamReply? reply, Exception why)
     {
         if (reply is not null)
         {
             await reply.FinishAsync();
         }
-        (call.Body as ReplayBody)?.Release();
-        ExceptionDispatchInfo.Throw(failed);
-        return reply!;
+        throw why;
     }
 
     private Exception Explain(Exception e, UpstreamCall call, Deadline? limit, CancellationToken cancel)
