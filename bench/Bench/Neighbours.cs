@@ -10,7 +10,7 @@ namespace Bench;
 internal sealed class Neighbours(Plan plan, Place place)
 {
     private const int Others = 7, Rate = 2000, Connections = 8;
-    private const int Capacity = 64, Clients = 5 * Capacity, PerClient = 5;
+    private const int Capacity = 64, Clients = 5 * Capacity, PerClient = 5, Groups = 16;
 
     private readonly List<Comparison> rounds = [];
 
@@ -22,10 +22,10 @@ internal sealed class Neighbours(Plan plan, Place place)
             stop.ThrowIfCancellationRequested();
             var quiet = await AskAsync(server, plan.Seconds);
             stop.ThrowIfCancellationRequested();
-            var flooding = LoadAsync("hanging", server, plan.Seconds + 2, Clients, PerClient, ["/to/hanging/"]);
+            var flooding = FloodAsync(server, stop);
             await Task.Delay(TimeSpan.FromSeconds(1), stop);
             var flooded = await AskAsync(server, plan.Seconds);
-            rounds.Add(new Comparison(quiet, flooded, (await flooding).Statuses));
+            rounds.Add(new Comparison(quiet, flooded, await flooding));
         }
     }
 
@@ -61,6 +61,18 @@ internal sealed class Neighbours(Plan plan, Place place)
         var (times, statuses) = await asking;
         times.Sort();
         return new Asked(times.Count, times.Count - statuses.GetValueOrDefault("200"), times[times.Count / 2], times[times.Count * 99 / 100], resident);
+    }
+
+    /// <summary>The clients of one process ask all at the same moment, which those of a service don't: so there are several, each a moment after the other.</summary>
+    private async Task<Dictionary<string, int>> FloodAsync(RunningServer server, CancellationToken stop)
+    {
+        var groups = new List<Task<(List<double> Times, Dictionary<string, int> Statuses)>>();
+        for (var i = 0; i < Groups; i++)
+        {
+            groups.Add(LoadAsync($"hanging-{i}", server, plan.Seconds + 2, Clients / Groups, PerClient, ["/to/hanging/"]));
+            await Task.Delay(TimeSpan.FromSeconds(1.0 / PerClient / Groups), stop);
+        }
+        return (await Task.WhenAll(groups)).SelectMany(g => g.Statuses).GroupBy(s => s.Key).ToDictionary(g => g.Key, g => g.Sum(s => s.Value));
     }
 
     /// <summary>A fixed rate on each connection, its requests to all paths in turn; from h2load's log, how long each took (µs) and how often each status came.</summary>

@@ -23,8 +23,11 @@ internal abstract class Rule
         _ => new PowerOfTwo(),
     };
 
-    /// <summary>The number of this call; each differs from the one before by one.</summary>
-    protected uint Turn() => Interlocked.Increment(ref turn);
+    /// <summary>
+    /// The number of this call; each differs from the one before by one. A call that goes elsewhere takes none: with one of two dead
+    /// every call's second try would take the well one's turn, and every first one would meet the dead.
+    /// </summary>
+    private uint Turn(in Looked looked) => looked.Count == 0 ? Interlocked.Increment(ref turn) : (uint)Random.Shared.Next();
 
     /// <summary>
     /// Whether one is so much freer for its weight than the one whose turn it is that it takes the turn. Of equals the one with fewer
@@ -42,7 +45,7 @@ internal abstract class Rule
     {
         for (var i = 0; i < Tries; i++)
         {
-            var index = choice.InTurn(Turn());
+            var index = choice.InTurn(Turn(looked));
             if (!looked.Has(index))
             {
                 return index;
@@ -56,7 +59,7 @@ internal abstract class Rule
     {
         for (var i = 0; i < Tries; i++)
         {
-            var index = choice.At(Points.Of(Turn()));
+            var index = choice.At(Points.Of(Turn(looked)));
             if (!looked.Has(index))
             {
                 return index;

@@ -31,6 +31,28 @@ public sealed class BalancingHandlerTests
         }
     }
 
+    [Theory]
+    [InlineData(Balance.PowerOfTwo)]
+    [InlineData(Balance.RoundRobin)]
+    [InlineData(Balance.Random)]
+    [InlineData(Balance.LeastRequests)]
+    public async Task A_second_try_takes_nobodys_turn(Balance rule)
+    {
+        using var up = Balanced.Of(u => u.Balance(rule).Destination("http://dead:1").Destination("http://well:1"));
+        var met = 0;
+        for (var i = 0; i < 1000; i++)
+        {
+            var call = new UpstreamCall();
+            if (await up.PickAsync(call) == "dead:1")
+            {
+                met++;
+                call.Tried = [call.Destination!];
+                Assert.Equal("well:1", await up.PickAsync(call));
+            }
+        }
+        Assert.InRange(met, 400, 600);
+    }
+
     [Fact]
     public async Task Of_a_hundred_the_only_one_not_tried_is_found()
     {
