@@ -98,7 +98,7 @@ public sealed class IllUpstreamTests
         Assert.Equal(yaml.Notes, code.Notes);
         Assert.Contains("breaker: of the upstream and of each destination; opens after 3 failures in a row (counted: connect, 5xx); for 1s, growing to 2s; closes by 1 probe", code.Notes, StringComparison.Ordinal);
         Assert.Contains("health: GET /healthz every 1m, timeout 1s, expects 204, 3xx, unhealthy after 2, healthy after 1; ejects after 30% of 20 calls or more within 10s (counted: connect, timeout, reset, 5xx); "
-            + "for 5s, growing to 1m; at most 60%; all are called when fewer than 20% are well", code.Notes, StringComparison.Ordinal);
+            + "for 5s, growing to 10s; at most 60%; all are called when fewer than 20% are well", code.Notes, StringComparison.Ordinal);
     }
 
     [Fact]
