@@ -10,7 +10,7 @@ namespace Bench;
 internal sealed class Neighbours(Plan plan, Place place)
 {
     private const int Others = 7, Rate = 2000, Connections = 8;
-    private const int Capacity = 64, Clients = 5 * Capacity, PerClient = 5, Groups = 16;
+    private const int Capacity = 64, Clients = 5 * Capacity, PerClient = 1, Groups = 16;
 
     private readonly List<Comparison> rounds = [];
 
@@ -36,7 +36,7 @@ internal sealed class Neighbours(Plan plan, Place place)
     public string Report()
     {
         var text = new StringBuilder();
-        Line(text, $"\n### One of eight upstreams hangs\n\n{Rate:#,0} requests a second to seven upstreams over {Connections} connections. The eighth never answers: its calls end after 2 s, at most {Capacity} are in progress, and {Clients} clients ask {PerClient} times a second, or when they have their answer. {(rounds.Count == 1 ? "1 round" : $"{rounds.Count} rounds")} of each.\n");
+        Line(text, $"\n### One of eight upstreams hangs\n\n{Rate:#,0} requests a second to seven upstreams over {Connections} connections. The eighth never answers: its calls end after 2 s, at most {Capacity} are in progress, and {Clients} clients ask once a second, as Retry-After tells them, or when they have their answer. {(rounds.Count == 1 ? "1 round" : $"{rounds.Count} rounds")} of each.\n");
         Line(text, $"| the seven | of them 200 | p50 | p99 | RSS, at most |\n|---|--:|--:|--:|--:|");
         Row("while the eighth is quiet", r => r.Quiet);
         Row("while it hangs", r => r.Flooded);
