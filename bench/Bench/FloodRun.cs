@@ -19,7 +19,7 @@ internal sealed partial class FloodRun
     private readonly Plan plan;
     private readonly int count;
     private readonly Place place;
-    private readonly SlowBackend slow = new();
+    private readonly SlowBackend slow = new(TimeSpan.FromMilliseconds(500));
     private readonly Contestant contestant;
     private readonly Workload web = new($"web, {Rate:#,0} requests a second", "/web/", 8, Rate);
     private readonly Workload served = new("web, as many clients", "/web/", Clients, 4 * Clients);

@@ -16,7 +16,7 @@ internal sealed class ResilienceRun
     private readonly int count;
     private readonly Place place;
     private readonly Contestant contestant;
-    private readonly HangingBackend hanging = new();
+    private readonly SlowBackend hanging = new(null);
     private readonly int admin = Contestant.FreePort();
     private readonly Step[] ladder =
     [

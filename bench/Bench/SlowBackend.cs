@@ -3,15 +3,16 @@ using System.Net.Sockets;
 
 namespace Bench;
 
-/// <summary>A backend that takes half a second for each answer and next to no CPU.</summary>
+/// <summary>A backend that takes its time for each answer, or never answers, and next to no CPU.</summary>
 internal sealed class SlowBackend : IDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
-
+    private readonly TimeSpan? pause;
     private readonly Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
 
-    public SlowBackend()
+    /// <param name="pause">Before each answer; null for none at all.</param>
+    public SlowBackend(TimeSpan? pause)
     {
+        this.pause = pause;
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen(1024);
         _ = AcceptAsync();
@@ -36,7 +37,7 @@ internal sealed class SlowBackend : IDisposable
         }
     }
 
-    private static async Task ServeAsync(Socket client)
+    private async Task ServeAsync(Socket client)
     {
         var (buffer, have) = (new byte[16 * 1024], 0);
         try
@@ -47,14 +48,18 @@ internal sealed class SlowBackend : IDisposable
                 if (buffer.AsSpan(0, have).EndsWith("\r\n\r\n"u8))
                 {
                     have = 0;
-                    await Task.Delay(Pause);
+                    if (pause is not { } time)
+                    {
+                        continue;
+                    }
+                    await Task.Delay(time);
                     await client.SendAsync("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"u8.ToArray());
                 }
             }
         }
         catch (SocketException)
         {
-            // The gateway has ended.
+            // The gateway has ended, or given it up.
         }
         client.Dispose();
     }

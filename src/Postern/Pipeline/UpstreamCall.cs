@@ -160,7 +160,7 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     internal static bool IsLaterTry(string? attempt) => int.TryParse(attempt, System.Globalization.NumberStyles.None, null, out var number) && number > 1;
 
     /// <summary>Destinations that this call has tried in vain, which balancing avoids where there are others; null for none.</summary>
-    internal List<object>? Tried { get; set; }
+    internal List<IDestination>? Tried { get; set; }
 
     /// <summary>The call's time is over: what is cancelled then was not the client's wish.</summary>
     internal bool TimeIsOver { get; set; }

@@ -182,11 +182,12 @@ public sealed class BoundsTests
     public async Task Streams_opened_and_reset_in_a_row_end_the_connection(bool handlerSeesIt)
     {
         var begun = 0;
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var served = await Served.StartAsync(async context =>
         {
             Interlocked.Increment(ref begun);
             // One kind of handler ends with the client's reset, so that few streams are open at once; the other lingers.
-            await Task.Delay(handlerSeesIt ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(2), context.RequestAborted.CanBeCanceled && handlerSeesIt ? context.RequestAborted : default);
+            await over.Task.WaitAsync(handlerSeesIt ? context.RequestAborted : default);
         }, new ListenLimitsOptions { Streams = 20 });
         using var wire = await Http2Wire.ConnectAsync(served.Url);
         var ended = wire.ReadToEndAsync();
@@ -201,6 +202,7 @@ public sealed class BoundsTests
         catch (IOException)
         {
         }
+        over.SetResult();
         await ended;
         Assert.InRange(begun, 0, 1000);
     }

@@ -16,17 +16,16 @@ internal sealed record Target(UpstreamHandle Upstream, UrlTemplate Url, int Weig
 }
 
 /// <summary>
-/// Chooses among weighted targets. Without a key, the n-th request takes the point n·φ (mod 1): the shares are exact to a
-/// few requests in ten thousand, where chance alone strays by a hundred. With a key, by weighted rendezvous hashing: every
+/// Chooses among weighted targets. Without a key, the n-th request takes the n-th of <see cref="Points"/>, so that the shares are exact
+/// to a few requests in ten thousand. With a key, by weighted rendezvous hashing: every
 /// instance agrees, and when weights move only those callers move who must.
 /// </summary>
 internal sealed class Targets
 {
-    private const double GoldenRatio = 0.6180339887498949;
     private readonly Target[] targets;
     private readonly StickyKey? sticky;
     private readonly LiveWeights weights;
-    private long count = -1;
+    private uint count = uint.MaxValue;
 
     /// <param name="targets">The targets, those without weight too.</param>
     /// <param name="sticky">What a caller is recognised by; null where none is.</param>
@@ -54,7 +53,7 @@ internal sealed class Targets
         return [.. targets.Select((t, i) => (Target: t, Share: shares.Weights[i] / shares.Total)).Where(t => t.Share > 0)];
     }
 
-    private Target ByTurn() => targets[weights.Now.At(Interlocked.Increment(ref count) * GoldenRatio % 1.0)];
+    private Target ByTurn() => targets[weights.Now.At(Points.Of(Interlocked.Increment(ref count)))];
 
     private Target ByKey(ulong key)
     {
@@ -90,8 +89,7 @@ internal sealed class StickyKey
     public string? Of(HttpContext context, Exchange exchange) => source switch
     {
         "ip" => exchange.ClientAddress,
-        // An id is unique among the callers of one way only.
-        "consumer" => exchange.Consumer is { } consumer ? $"{consumer.Way}\n{consumer.Id}" : null,
+        "consumer" => exchange.Consumer?.Key,
         "header" => context.Request.Headers[name],
         _ => context.Request.Cookies[name],
     };

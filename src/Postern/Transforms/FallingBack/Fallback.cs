@@ -13,20 +13,17 @@ namespace Postern.Transforms.FallingBack;
 internal sealed class Fallback
 {
     private readonly bool[] kinds = new bool[Enum.GetValues<FallbackCauseKind>().Length];
-    private readonly bool[] statuses = new bool[600];
+    private readonly StatusSet statuses;
     private readonly Counter?[] counters = new Counter?[600 + Enum.GetValues<FallbackCauseKind>().Length];
     private readonly Func<string, Counter> counter;
 
     private Fallback(RouteScope scope, FallbackOptions options)
     {
         Options = options;
+        statuses = new StatusSet(options.On.Where(c => c.Kind == FallbackCauseKind.Status).Select(c => c.Statuses));
         foreach (var cause in options.On)
         {
             kinds[(int)cause.Kind] |= cause.Kind != FallbackCauseKind.Status;
-            for (var status = cause.Statuses.From; cause.Kind == FallbackCauseKind.Status && status <= cause.Statuses.To; status++)
-            {
-                statuses[status] = true;
-            }
         }
         if (options.To is null)
         {
@@ -57,7 +54,7 @@ internal sealed class Fallback
         {
             return null;
         }
-        return kinds[(int)kind] || statuses[FailureTable.Of(failed.Failure).Status]
+        return kinds[(int)kind] || statuses.Has(FailureTable.Of(failed.Failure).Status)
             ? new Reason(FallbackCause.WordOf(kind), 600 + (int)kind, failed.Message, failed.RetryAfter) : null;
     }
 
@@ -65,7 +62,7 @@ internal sealed class Fallback
     public Reason? For(UpstreamReply reply)
     {
         var status = (int)reply.StatusCode;
-        return status < statuses.Length && statuses[status]
+        return statuses.Has(status)
             ? new Reason(status.ToString(CultureInfo.InvariantCulture), status, $"the upstream answered {status}", null) : null;
     }
 

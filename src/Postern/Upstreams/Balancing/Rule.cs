@@ -1,4 +1,5 @@
 using Postern.Pipeline;
+using Postern.Wire;
 
 namespace Postern.Upstreams.Balancing;
 

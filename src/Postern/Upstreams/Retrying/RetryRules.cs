@@ -149,7 +149,7 @@ internal sealed class RetryRules
 
     private static void Note(UpstreamCall call)
     {
-        call.Tried ??= new List<object>(2);
+        call.Tried ??= new List<IDestination>(2);
         if (call.Destination is { } tried && !call.Tried.Contains(tried))
         {
             call.Tried.Add(tried);

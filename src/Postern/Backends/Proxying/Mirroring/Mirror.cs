@@ -15,8 +15,6 @@ namespace Postern.Backends.Proxying.Mirroring;
 /// </summary>
 internal sealed class Mirror
 {
-    private const double GoldenRatio = 0.6180339887498949;
-
     /// <summary>How long a copy may take, answer included.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
@@ -28,7 +26,7 @@ internal sealed class Mirror
     private readonly int mostAtOnce, mostBody;
     private readonly CallCount inFlight;
     private readonly Counter answered, failed, full, tooLarge, cut;
-    private long count = -1;
+    private uint count = uint.MaxValue;
 
     public Mirror(RouteScope scope, MirrorOptions options, Target target)
     {
@@ -46,8 +44,7 @@ internal sealed class Mirror
     /// <summary>Copies the request if it is its turn. Called when the call is ready and not yet sent.</summary>
     public void Copy(HttpContext context, Exchange exchange, UpstreamCall call)
     {
-        // As exact as a share can be: the n-th request takes the point n·φ (mod 1).
-        if (share < 1 && Interlocked.Increment(ref count) * GoldenRatio % 1.0 >= share)
+        if (share < 1 && Points.Of(Interlocked.Increment(ref count)) >= share)
         {
             return;
         }
