@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
+using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Server.Listening;
 using Postern.Server.Serving;
@@ -19,14 +21,15 @@ internal sealed class TestGateway : IAsyncDisposable
 
     private readonly string folder;
     private readonly TrafficServer traffic;
+    private readonly List<string?> came = [];
     private Gateway gateway;
 
     private TestGateway(string yaml)
     {
         folder = Directory.CreateTempSubdirectory("postern-test-").FullName;
         gateway = Open(yaml, "http://127.0.0.1:1");
-        traffic = new TrafficServer(gateway.Listen, context => gateway.Handle(context), NullLoggerFactory.Instance, TimeProvider.System,
-            context => gateway.Refuse(context), gateway.Metrics);
+        traffic = new TrafficServer(gateway.Listen, context => NotedAsync(context, gateway.Handle), NullLoggerFactory.Instance, TimeProvider.System,
+            context => NotedAsync(context, gateway.Refuse), gateway.Metrics);
     }
 
     public string Url => traffic.Urls[0];
@@ -105,7 +108,10 @@ internal sealed class TestGateway : IAsyncDisposable
         return Encoding.UTF8.GetString(text.WrittenSpan);
     }
 
-    /// <summary>The access log once it has that many lines; each is whole and valid JSON.</summary>
+    /// <summary>
+    /// The access log once it has that many lines, in the order in which the requests came; each is whole and valid JSON. A request
+    /// is logged once its answer has been sent, so one that comes after it on another connection may be logged before it.
+    /// </summary>
     public async Task<IReadOnlyList<JsonElement>> LogAsync(int lines)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
@@ -115,7 +121,12 @@ internal sealed class TestGateway : IAsyncDisposable
             var written = File.Exists(LogFile) ? await File.ReadAllTextAsync(LogFile) : "";
             if (written.Count(c => c == '\n') >= lines)
             {
-                return [.. written.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
+                JsonElement[] log = [.. written.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
+                if (Order(log) is { } order)
+                {
+                    Array.Sort(order, log);
+                    return log;
+                }
             }
             await timer.WaitForNextTickAsync(patience.Token);
         }
@@ -126,6 +137,37 @@ internal sealed class TestGateway : IAsyncDisposable
         await traffic.DisposeAsync();
         await gateway.StopAsync();
         Directory.Delete(folder, recursive: true);
+    }
+
+    private async Task NotedAsync(HttpContext context, RequestDelegate handle)
+    {
+        int place;
+        lock (came)
+        {
+            place = came.Count;
+            came.Add(null);
+        }
+        try
+        {
+            await handle(context);
+        }
+        finally
+        {
+            lock (came)
+            {
+                came[place] = Exchange.Of(context).RequestId;
+            }
+        }
+    }
+
+    /// <summary>As which each line's request came; null while that isn't known of all.</summary>
+    private int[]? Order(JsonElement[] log)
+    {
+        lock (came)
+        {
+            int[] order = [.. log.Select(l => came.IndexOf(l.GetProperty("requestId").GetString()))];
+            return order.Contains(-1) ? null : order;
+        }
     }
 
     private string LogFile => Path.Combine(folder, "access.log");

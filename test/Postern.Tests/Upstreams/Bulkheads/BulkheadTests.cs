@@ -46,7 +46,7 @@ public sealed class BulkheadTests
         Assert.Equal("donedone", await first + await second);
         var metrics = await UntilAsync(gateway, "postern_upstream_bulkhead_calls{upstream=\"slow\"} 0");
         Assert.Contains("postern_upstream_bulkhead_refused_total{upstream=\"slow\",reason=\"full\"} 2\n", metrics, StringComparison.Ordinal);
-        Assert.Contains("maxConcurrent of the upstream slow", (await gateway.LogAsync(3))[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains("maxConcurrent of the upstream slow", (await gateway.LogAsync(5))[2].GetProperty("reason").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]
