@@ -11,6 +11,7 @@ using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
+using Postern.Transforms.Shaping;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Breaking;
 using Postern.Upstreams.Bulkheads;
@@ -39,6 +40,8 @@ internal static class Features
         new("maxConcurrentPerConsumer", new ConsumerAdmittingStage()),        // a request refused here uses nothing up
         new("rateLimit", new RateLimitStage(), typeof(RateLimitSection), typeof(TiersSection)), // who may not call uses nothing up
         new("tell", new ForwardIdentityStage(), Root: typeof(ForwardIdentitySection)), // behind all that may refuse the caller
+        new("timeout", null, typeof(TimeoutSection)),                         // a backend that calls upstreams holds them to it
+        new("shape", null, typeof(ShapeSection)),                             // each backend that has JSON applies it
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
         new("fallback", null, typeof(FallbackSection)),                       // a backend that calls an upstream asks it where that fails
     ];

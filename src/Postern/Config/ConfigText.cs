@@ -111,6 +111,13 @@ internal static class ConfigText
         return json;
     }
 
+    private static JsonNode? Json(Inline value, bool hide) => value switch
+    {
+        { Items: { } items } => new JsonArray([.. items.Select(i => Json(i, hide))]),
+        { Fields: { } fields } => new JsonObject(fields.Select(f => KeyValuePair.Create(f.Key, Json(f.Value, hide)))),
+        _ => hide && value.Origin?.Secret is true ? Redaction.Mark : JsonNode.Parse(value.ToJson()),
+    };
+
     private static bool IsDefault(object value, object? other) =>
         value.Equals(other) || (value is not string && value is System.Collections.IEnumerable entries && !entries.GetEnumerator().MoveNext());
 
@@ -131,6 +138,7 @@ internal static class ConfigText
             IWorded { Word: { } word } => word,
             Options nested => hide && property.FromFile is not null && nested.Origin?.File is { } file ? file : Record(nested, hide),
             FileText { Path: var path, Text: var text } => hide ? path : $"{path}\n{text}",
+            Inline inline => Json(inline, hide)!,
             bool b => b,
             int i => i,
             long l => l,

@@ -35,7 +35,7 @@ internal sealed class ProxyBackend : IBackend
         {
             scope.Note("fallback", context => fallback.Describe(Exchange.Of(context)));
         }
-        return new ProxyRoute(choice, options.PreserveHost == true, options.Timeout, request, response)
+        return new ProxyRoute(choice, options.PreserveHost == true, scope.Options<TimeoutSection>().Timeout, request, response)
         {
             Fallback = fallback,
             Standby = standby is null ? null : new ProxyRoute(new Targets([standby], null), options.PreserveHost == true, null, request, response),
@@ -193,7 +193,7 @@ internal sealed class ProxyBackend : IBackend
         {
             scope.Note("proxy", $"{mirror.Sample} copied to {mirror.To}, {mirror.MaxConcurrent} at once, bodies to {mirror.MaxBody}");
         }
-        if (options.Timeout is { } timeout)
+        if (scope.Options<TimeoutSection>().Timeout is { } timeout)
         {
             scope.Note("proxy", $"timeout {Scalars.Format(timeout)}, whatever the upstream's");
         }

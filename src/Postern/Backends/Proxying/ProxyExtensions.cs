@@ -34,9 +34,6 @@ public static class ProxyExtensions
     /// <summary>Sends the client's <c>Host</c> on.</summary>
     public static T PreserveHost<T>(this T at, bool preserve = true) where T : SectionBuilder => at.Proxy(o => o with { PreserveHost = preserve });
 
-    /// <summary>How long the upstream may take to begin its answer.</summary>
-    public static T Timeout<T>(this T at, TimeSpan timeout) where T : SectionBuilder => at.Proxy(o => o with { Timeout = timeout });
-
     /// <summary>Another upstream that gets a copy of requests: <c>.Mirror("http://shadow")</c>.</summary>
     public static T Mirror<T>(this T at, string to) where T : SectionBuilder => at.Mirror(new MirrorOptions { To = to });
 

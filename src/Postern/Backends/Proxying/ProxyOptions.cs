@@ -18,9 +18,6 @@ public sealed record ProxyOptions : Options
     /// <summary>Whether the upstream sees the client's <c>Host</c> instead of its own.</summary>
     [Default("false")] public bool? PreserveHost { get; init; }
 
-    /// <summary>How long the upstream may take to begin its answer; 504 past it. Default: the upstream's <c>timeout</c>.</summary>
-    [Range("1ms", "1h")] public TimeSpan? Timeout { get; init; }
-
     /// <summary>Another upstream that gets a copy of requests, and whose answers nobody reads: a URL like that of <c>to</c>, or <c>{ to, sample, maxConcurrent, maxBody }</c>.</summary>
     public MirrorOptions? Mirror { get; init; }
 

@@ -38,36 +38,13 @@ internal static class RequestHead
             }
         }
         call.FieldsAreChecked = exchange.FieldsAreBytes;
-        AddOwn(context, exchange, fields);
-        AddBody(context, call);
-        AddUpgrade(context, call, named);
-    }
-
-    private static void AddOwn(HttpContext context, Exchange exchange, FieldList fields)
-    {
-        var headers = context.Request.Headers;
-        fields.Add("X-Forwarded-For", exchange.ForwardedFor);
-        fields.Add("X-Forwarded-Proto", exchange.ForwardedProto);
-        if (exchange.ForwardedHost.Length > 0)
-        {
-            fields.Add("X-Forwarded-Host", exchange.ForwardedHost);
-        }
-        var via = Via.Entry(context.Request.Protocol);
-        fields.Add("Via", headers.Via.Count == 0 ? via : $"{headers.Via}, {via}");
-        fields.Add("traceparent", exchange.TraceParent);
-        if (exchange.TraceState is not null)
-        {
-            fields.Add("tracestate", exchange.TraceState);
-        }
-        fields.Add("X-Request-Id", exchange.RequestId);
-        foreach (var (name, value) in exchange.Told)
-        {
-            fields.Add(name, value);
-        }
+        OwnFields.Add(context, exchange, fields);
         if (headers.TE.Count > 0 && HopByHop.Names(headers.TE, "trailers"))
         {
             fields.Add("TE", "trailers");
         }
+        AddBody(context, call);
+        AddUpgrade(context, call, named);
     }
 
     private static void AddBody(HttpContext context, UpstreamCall call)

@@ -130,6 +130,10 @@ internal sealed class JsonSchema
         {
             return new JsonObject { ["type"] = "string" };
         }
+        if (type == typeof(Inline))
+        {
+            return [];
+        }
         if (Words.IsRecord(type))
         {
             var record = Reference(Define(type));

@@ -37,6 +37,10 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         {
             return null;
         }
+        if (type == typeof(Inline))
+        {
+            return Inline(node, at);
+        }
         if (node is ScalarNode { IsNull: true })
         {
             var entry = Words.ListOf(type) ?? type;
@@ -219,6 +223,22 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         return record;
     }
 
+    /// <summary>A value of whatever kind.</summary>
+    private Inline Inline(Node node, Origin at)
+    {
+        switch (node)
+        {
+            case SequenceNode list:
+                return Config.Inline.List([.. list.Items.Select((item, i) => Inline(item, Place(at, $"[{i}]", item, secret: at.Secret)))], at);
+            case MappingNode mapping:
+                Repeated(mapping, at);
+                return Config.Inline.Mapping([.. mapping.Entries.Select(e => KeyValuePair.Create(e.Key.Text, Inline(e.Value, Place(at, e.Key.Text, e.Value, e.Key, at.Secret))))], at);
+            default:
+                var scalar = (ScalarNode)node;
+                return Config.Inline.Plain(at.Text ?? scalar.Text, scalar.Quoted, at);
+        }
+    }
+
     /// <summary>The text of a file.</summary>
     private FileText? File(Node node, Origin at, string need)
     {
@@ -281,7 +301,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
 
     /// <summary>Keeps the seat of an entry that couldn't be read, so that those behind it keep their numbers.</summary>
     private static object StandIn(Type type, Origin at) =>
-        type == typeof(string) ? "" : type == typeof(FileText) ? new FileText("", "") : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
+        type == typeof(string) ? "" : type == typeof(FileText) ? new FileText("", "") : type == typeof(Inline) ? Config.Inline.Of("") : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
 
     private const System.Reflection.BindingFlags Static = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic;
 
