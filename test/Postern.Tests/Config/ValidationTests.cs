@@ -1,5 +1,6 @@
 using Postern.Backends.Proxying;
 using Postern.Config;
+using Postern.Pipeline;
 using Postern.Transforms;
 
 namespace Postern.Tests.Config;
@@ -12,11 +13,8 @@ public sealed class ValidationTests
         var config = new GatewayConfig();
         config.Root.Set<GatewayOptions>(o => o with { Listen = [new ListenOptions { Url = "http://0.0.0.0:80", Limits = new() { Streams = 0, HeadSize = 1L << 30 } }] });
         var gate = new GateConfig("web");
-        gate.Sections.Set<ProxyOptions>(o => o with
-        {
-            Timeout = TimeSpan.FromHours(2),
-            To = [new TargetOptions { Weight = -1 }],
-        });
+        gate.Sections.Set<ProxyOptions>(o => o with { To = [new TargetOptions { Weight = -1 }] });
+        gate.Sections.Set<TimeoutSection>(o => o with { Timeout = TimeSpan.FromHours(2) });
         gate.Sections.Set<HeadersSection>(h => h with
         {
             Headers = new HeaderOptions { Request = new() { Set = new Dictionary<string, string> { ["Bad Name"] = "x" } } },

@@ -1,6 +1,7 @@
 using Postern.Backends.Proxying;
 using Postern.Config;
 using Postern.Config.Yaml;
+using Postern.Pipeline;
 using Postern.Upstreams.Forwarding;
 
 namespace Postern.Tests.Config.Yaml;
@@ -107,8 +108,9 @@ public sealed class ConfigFileTests
     {
         var gate = ConfigCase.Parse(TwoGates).Load().Config.Gates[0];
         var options = Sections.Effective<ProxyOptions>(gate.Routes[0].Sections, gate.Sections);
-        Assert.Equal(TimeSpan.FromSeconds(2), options.Timeout);
-        Assert.Equal("postern.yaml:7:14", options.Origin!.At("timeout").Position);
+        var timeout = Sections.Effective<TimeoutSection>(gate.Routes[0].Sections, gate.Sections);
+        Assert.Equal(TimeSpan.FromSeconds(2), timeout.Timeout);
+        Assert.Equal("postern.yaml:7:14", timeout.Origin!.At("timeout").Position);
         Assert.Equal("gates.web.routes[0].to[1]", options.Origin!.At("to[1].url").Path);
         Assert.Equal("postern.yaml:10:42", options.Origin!.At("to[1].url").Position);
     }
