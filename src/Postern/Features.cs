@@ -12,6 +12,7 @@ using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
 using Postern.Transforms.Shaping;
+using Postern.Transforms.Trimming;
 using Postern.Upstreams.Balancing;
 using Postern.Upstreams.Breaking;
 using Postern.Upstreams.Bulkheads;
@@ -42,6 +43,7 @@ internal static class Features
         new("tell", new ForwardIdentityStage(), Root: typeof(ForwardIdentitySection)), // behind all that may refuse the caller
         new("timeout", null, typeof(TimeoutSection)),                         // a backend that calls upstreams holds them to it
         new("shape", null, typeof(ShapeSection)),                             // each backend that has JSON applies it
+        new("trim", null, typeof(TrimSection)),                               // the same, before its shape
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
         new("fallback", null, typeof(FallbackSection)),                       // a backend that calls an upstream asks it where that fails
     ];

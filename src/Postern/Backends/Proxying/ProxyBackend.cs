@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Backends.Proxying.Mirroring;
+using Postern.Backends.Proxying.Reworking;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Transforms;
@@ -35,11 +36,13 @@ internal sealed class ProxyBackend : IBackend
         {
             scope.Note("fallback", context => fallback.Describe(Exchange.Of(context)));
         }
+        var rework = Rework.Compile(scope);
         return new ProxyRoute(choice, options.PreserveHost == true, scope.Options<TimeoutSection>().Timeout, request, response)
         {
             Fallback = fallback,
-            Standby = standby is null ? null : new ProxyRoute(new Targets([standby], null), options.PreserveHost == true, null, request, response),
+            Standby = standby is null ? null : new ProxyRoute(new Targets([standby], null), options.PreserveHost == true, null, request, response) { Rework = rework },
             Mirror = shadow is null ? null : new Mirror(scope, options.Mirror!, shadow),
+            Rework = rework,
         }.HandleAsync;
     }
 

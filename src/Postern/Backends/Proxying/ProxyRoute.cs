@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Backends.Proxying.Mirroring;
+using Postern.Backends.Proxying.Reworking;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
@@ -18,6 +19,9 @@ internal sealed class ProxyRoute(
 
     /// <summary>Who gets copies; null for nobody.</summary>
     public Mirror? Mirror { get; init; }
+
+    /// <summary>What is done to JSON on its way back; null for nothing.</summary>
+    public Rework? Rework { get; init; }
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -54,6 +58,10 @@ internal sealed class ProxyRoute(
                 // RFC 8441 §5: over HTTP/2 any 2xx tells the client that its WebSocket is open.
                 throw new UpstreamException(Failure.UpstreamProtocol, $"the upstream answered {(int)reply.StatusCode} to a request to switch protocols");
             }
+            else if (Rework is not null && Rework.Takes(call, reply))
+            {
+                await ReworkAsync(context, exchange, call, reply);
+            }
             else
             {
                 ResponseHead.Copy(context, exchange, reply, responseRules);
@@ -89,9 +97,30 @@ internal sealed class ProxyRoute(
         // 5. Where the upstream failed and something stands in for it, that answers.
         if (instead is not null)
         {
-            Fallback!.Begin(exchange, instead);
-            await (Standby is null ? Fallback.AnswerAsync(context, instead, responseRules) : Standby.HandleAsync(context));
+            await StandInAsync(context, exchange, instead);
         }
+    }
+
+    private Task StandInAsync(HttpContext context, Exchange exchange, Fallback.Reason instead)
+    {
+        Fallback!.Begin(exchange, instead);
+        return Standby is null ? Fallback.AnswerAsync(context, instead, responseRules) : Standby.HandleAsync(context);
+    }
+
+    /// <summary>Relays the answer reworked. Nothing of one that can't be has reached the client, as long as its beginning is good.</summary>
+    private async Task ReworkAsync(HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply)
+    {
+        if (await Rework!.RelayAsync(context, exchange, call, reply, responseRules) is not { } failed)
+        {
+            return;
+        }
+        if (!context.Response.HasStarted && CanFallBack(context, call) && Fallback!.For(failed) is { } instead)
+        {
+            await reply.DiscardAsync();
+            await StandInAsync(context, exchange, instead);
+            return;
+        }
+        await FailAsync(context, exchange, failed);
     }
 
     /// <summary>
@@ -120,6 +149,7 @@ internal sealed class ProxyRoute(
             call.Host = request.Headers.Host;
         }
         requestRules?.Apply(call.Fields);
+        Rework?.Ask(call);
         return call;
     }
 

@@ -60,9 +60,20 @@ internal static class ResponseBody
                 writer.Write(piece.Span);
             }
         }
+        WriteEnd(context, reply, chunked);
+        // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
+        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+        {
+            await FlushAsync(writer);
+        }
+    }
+
+    /// <summary>What comes behind the body: trailers, and the end of one in chunks.</summary>
+    internal static void WriteEnd(HttpContext context, UpstreamReply reply, bool chunked)
+    {
         if (chunked)
         {
-            WriteEnd(writer, reply);
+            WriteEnd(context.Response.BodyWriter, reply);
         }
         else if (reply.Trailers is { } trailers && context.Features.Get<IHttpResponseTrailersFeature>() is { } feature)
         {
@@ -71,14 +82,9 @@ internal static class ResponseBody
                 feature.Trailers.Append(name, value);
             }
         }
-        // Over HTTP/1 the server sends what is left by itself only if the head is among it; else it would keep it until the next answer.
-        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
-        {
-            await FlushAsync(writer);
-        }
     }
 
-    private static async ValueTask FlushAsync(PipeWriter writer)
+    internal static async ValueTask FlushAsync(PipeWriter writer)
     {
         var flushed = await writer.FlushAsync();
         if (flushed.IsCompleted)
@@ -87,7 +93,7 @@ internal static class ResponseBody
         }
     }
 
-    private static void WriteChunk(PipeWriter writer, ReadOnlySpan<byte> piece)
+    internal static void WriteChunk(PipeWriter writer, ReadOnlySpan<byte> piece)
     {
         var head = writer.GetSpan(16);
         Utf8Formatter.TryFormat(piece.Length, head, out var written, new StandardFormat('x'));

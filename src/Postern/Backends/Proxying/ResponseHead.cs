@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Postern.Backends.Proxying.Reworking;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Wire;
@@ -9,7 +10,12 @@ namespace Postern.Backends.Proxying;
 /// <summary>What of an upstream's answer reaches the client: its status and its end-to-end fields, and that it came this way.</summary>
 internal static class ResponseHead
 {
-    public static void Copy(HttpContext context, Exchange exchange, UpstreamReply reply, HeaderRules? rules)
+    /// <param name="context">The request.</param>
+    /// <param name="exchange">What is known of it.</param>
+    /// <param name="reply">The upstream's answer.</param>
+    /// <param name="rules">What the configuration changes, or null.</param>
+    /// <param name="reworked">Whether the client gets another body: what the upstream says of its own is left out.</param>
+    public static void Copy(HttpContext context, Exchange exchange, UpstreamReply reply, HeaderRules? rules, bool reworked = false)
     {
         var response = context.Response;
         response.StatusCode = (int)reply.StatusCode;
@@ -27,6 +33,10 @@ internal static class ResponseHead
             {
                 continue; // the client gets the id under which this gateway knows the request
             }
+            if (reworked && BodyFields.Contain(name))
+            {
+                continue;
+            }
             // Asking the dictionary whether it has a field costs as much as setting it, and few fields come twice.
             if (IsRepeated(fields[..i], name))
             {
@@ -38,7 +48,7 @@ internal static class ResponseHead
             }
         }
         headers.Via = reply.Fields.Find("Via") is null ? via : $"{headers.Via}, {via}";
-        response.ContentLength = reply.StatusCode == System.Net.HttpStatusCode.ResetContent ? 0 : reply.Length;
+        response.ContentLength = reply.StatusCode == System.Net.HttpStatusCode.ResetContent ? 0 : reworked ? null : reply.Length;
         Answer.AddOwn(headers, exchange);
         rules?.Apply(headers);
     }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
+using Postern.Transforms.Trimming;
 
 namespace Postern.Backends.Responding;
 
@@ -19,6 +20,7 @@ internal sealed class RespondBackend : IBackend
         {
             scope.Check.Warn(scope.Options<FallbackSection>(), "fallback", "has no effect where no upstream is called; remove it");
         }
+        Trimmer.WarnUnused(scope);
         var (_, rules) = HeaderRules.Compile(scope);
         scope.Note("respond", context => answer.Describe(Exchange.Of(context)));
         if (rules is not null)

@@ -1,5 +1,4 @@
 using Postern.Config;
-using Postern.Pipeline;
 
 namespace Postern.Transforms.Trimming;
 
@@ -9,9 +8,12 @@ namespace Postern.Transforms.Trimming;
 internal static class Rules
 {
     /// <summary>The tree of all fields that are named; what contradicts another rule is reported, and left out.</summary>
-    public static Field Read(RouteScope scope, TrimSection options)
+    /// <param name="options">What was written.</param>
+    /// <param name="beside">Whether all of it stands in one place: what one place says for all and another for some needn't fit.</param>
+    /// <param name="check">Where errors go.</param>
+    public static Field Read(TrimSection options, bool beside, Check check)
     {
-        var (root, check) = (new Field(), scope.Check);
+        var root = new Field();
         foreach (var (path, key) in Paths("drop", options.Drop))
         {
             Drop(root, path, problem => check.Error(options, key, problem));
@@ -24,7 +26,7 @@ internal static class Rules
         {
             if (FieldPath.Parse(text).Path is { } path && FieldPath.Parse(name).Path is { Names: [var plain] } && plain != path.Names[^1])
             {
-                Rename(root, path, plain, options.Pick is not null, IsWrittenBeside(scope), problem => check.Error(options, $"rename.{text}", problem));
+                Rename(root, path, plain, options.Pick is not null, beside, problem => check.Error(options, $"rename.{text}", problem));
             }
         }
         if (options.Rename is not null)
@@ -127,13 +129,6 @@ internal static class Rules
             return;
         }
         (at.Renamed, at.NewName) = (path.Text, newName);
-    }
-
-    /// <summary>Whether the route, or else its gate, says all of it: what one has for all and the other for some needn't fit.</summary>
-    private static bool IsWrittenBeside(RouteScope scope)
-    {
-        var (route, gate) = (scope.Route.Sections.Written<TrimSection>(), scope.Gate.Sections.Written<TrimSection>());
-        return route.Rename is not null ? (route.Drop ?? route.Pick) is not null : (route.Drop ?? route.Pick) is null && gate.Rename is not null;
     }
 
     /// <summary>New names that another field of the same object has.</summary>

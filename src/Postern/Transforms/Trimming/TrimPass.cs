@@ -1,4 +1,5 @@
 using System.Buffers;
+using Postern.Transforms.Json;
 
 namespace Postern.Transforms.Trimming;
 
@@ -314,15 +315,9 @@ internal sealed class TrimPass(Level root)
         parked?.ResetWrittenCount();
     }
 
-    private static Step? Find(Level level, ReadOnlySpan<byte> escaped)
-    {
-        if (escaped.Length > 6 * level.MostBytes)
-        {
-            return null;
-        }
-        Span<byte> name = escaped.Length <= 256 ? stackalloc byte[escaped.Length] : new byte[escaped.Length];
-        return Escapes.Decode(escaped, name, out var length) ? level.Find(name[..length]) : null;
-    }
+    /// <summary>One byte of a name takes at most six as an escape.</summary>
+    private static Step? Find(Level level, ReadOnlySpan<byte> escaped) =>
+        escaped.Length > 6 * level.MostBytes ? null : level.Find(JsonStrings.Utf8(escaped));
 
     private bool Open(byte b)
     {

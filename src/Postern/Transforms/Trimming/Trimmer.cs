@@ -19,12 +19,19 @@ internal sealed class Trimmer
     /// <summary>The route's, or null where it has none of the three.</summary>
     public static Trimmer? Compile(RouteScope scope)
     {
-        var options = scope.Options<TrimSection>();
+        var (route, gate) = (scope.Route.Sections.Written<TrimSection>(), scope.Gate.Sections.Written<TrimSection>());
+        var beside = route.Rename is not null ? (route.Drop ?? route.Pick) is not null : gate.Rename is not null && (route.Drop ?? route.Pick) is null;
+        return Compile(scope.Options<TrimSection>(), beside, scope.Check);
+    }
+
+    /// <summary>The same of what was written in one place or several.</summary>
+    internal static Trimmer? Compile(TrimSection options, bool beside, Check check)
+    {
         if (options.Drop is null && options.Pick is null && options.Rename is null)
         {
             return null;
         }
-        var fields = Rules.Read(scope, options);
+        var fields = Rules.Read(options, beside, check);
         Level? errors = null;
         if (options.Drop is { } drop)
         {
@@ -51,8 +58,11 @@ internal sealed class Trimmer
         }
     }
 
-    /// <summary>A pass over an answer of that status; null where it stays as it is, whatever is in it.</summary>
-    public TrimPass? Begin(int status) => status is >= 200 and < 300 ? new TrimPass(all) : errors is null ? null : new TrimPass(errors);
+    /// <summary>Whether an answer of that status is trimmed.</summary>
+    public bool Takes(int status) => errors is not null || status is >= 200 and < 300;
+
+    /// <summary>A pass over an answer of a status that is trimmed.</summary>
+    public TrimPass Begin(int status) => new(status is >= 200 and < 300 ? all : errors!);
 
     /// <summary>Trims a text that is there as a whole, as in a 2xx answer; says what is wrong with it, or null.</summary>
     public string? Write(ReadOnlySpan<byte> json, IBufferWriter<byte> output)

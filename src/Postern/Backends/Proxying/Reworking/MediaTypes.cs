@@ -1,0 +1,34 @@
+using Postern.Wire;
+
+namespace Postern.Backends.Proxying.Reworking;
+
+/// <summary>What an answer says that it is.</summary>
+internal static class MediaTypes
+{
+    /// <summary><c>application/json</c>, <c>text/json</c> or <c>…+json</c>, in any of several fields: which one a client believes nobody knows.</summary>
+    public static bool IsJson(FieldList fields) => Any(fields, static type =>
+        type.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Equals("text/json", StringComparison.OrdinalIgnoreCase) || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary><c>text/event-stream</c> and nothing else.</summary>
+    public static bool IsEventStream(FieldList fields) =>
+        Any(fields, static type => type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)) && !IsJson(fields);
+
+    /// <summary>A field's value for a log, and only its beginning.</summary>
+    public static string Quote(string? value) => value is null ? "no Content-Type" : value.Length > 60 ? $"'{value[..60]}…'" : $"'{value}'";
+
+    private static bool Any(FieldList fields, Func<ReadOnlySpan<char>, bool> fits)
+    {
+        foreach (ref readonly var field in fields.Fields)
+        {
+            if (field.Name.Length == 12 && field.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase))
+            {
+                var end = field.Value.AsSpan().IndexOf(';');
+                if (fits((end < 0 ? field.Value : field.Value.AsSpan(0, end)).Trim()))
+                {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+}

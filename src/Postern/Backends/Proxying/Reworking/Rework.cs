@@ -1,0 +1,92 @@
+using Microsoft.AspNetCore.Http;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+using Postern.Transforms;
+using Postern.Transforms.Trimming;
+
+namespace Postern.Backends.Proxying.Reworking;
+
+/// <summary>
+/// What a route does to the JSON that comes back. That something never reaches the client is a promise, so what can't be read
+/// doesn't either: a 2xx that isn't JSON, or a body in a coding that nobody asked for, is no answer.
+/// </summary>
+internal sealed class Rework
+{
+    private readonly Trimmer trimmer;
+    private readonly Counter read, written;
+    private readonly Func<string, Counter> refused;
+
+    private Rework(RouteScope scope, Trimmer trimmer)
+    {
+        this.trimmer = trimmer;
+        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
+        read = metrics.Counter("postern_rework_read_bytes_total", "Bytes of upstreams' JSON that was trimmed or shaped.", ("gate", gate), ("route", route));
+        written = metrics.Counter("postern_rework_written_bytes_total", "Bytes that were left of it.", ("gate", gate), ("route", route));
+        refused = reason => metrics.Counter(
+            "postern_rework_failures_total", "Answers of upstreams that could not be trimmed or shaped, by why.", ("gate", gate), ("route", route), ("reason", reason));
+    }
+
+    /// <summary>The route's, or null where answers pass as they are.</summary>
+    public static Rework? Compile(RouteScope scope)
+    {
+        if (Trimmer.Compile(scope) is not { } trimmer)
+        {
+            return null;
+        }
+        scope.Note("trim", trimmer.ToString());
+        return new Rework(scope, trimmer);
+    }
+
+    /// <summary>Asks the upstream for the whole of its answer, as it is.</summary>
+    public void Ask(UpstreamCall call) => BodyFields.RemoveFrom(call.Fields, call.Method);
+
+    /// <summary>Whether the answer doesn't pass as it is. Events are a stream without an end, and pass.</summary>
+    public bool Takes(UpstreamCall call, UpstreamReply reply)
+    {
+        var status = (int)reply.StatusCode;
+        if (!reply.HasBody || status == StatusCodes.Status205ResetContent)
+        {
+            // What stands in the head of no body may still speak of one.
+            return status == StatusCodes.Status304NotModified || (call.Method == HttpMethod.Head && trimmer.Takes(status));
+        }
+        return trimmer.Takes(status) && (status < 300 ? !MediaTypes.IsEventStream(reply.Fields) : MediaTypes.IsJson(reply.Fields));
+    }
+
+    /// <summary>Sends the answer on. What failed is given back: where nothing has reached the client, something else can answer.</summary>
+    public async Task<UpstreamException?> RelayAsync(HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply, HeaderRules? rules)
+    {
+        if (!reply.HasBody)
+        {
+            ResponseHead.Copy(context, exchange, reply, rules, reworked: true);
+            return null;
+        }
+        if (Refusal(reply) is { } refusal)
+        {
+            refused(refusal.Reason).Add();
+            return new UpstreamException(Failure.UpstreamProtocol, refusal.Why);
+        }
+        var answer = new TrimmedAnswer(context, exchange, call, reply, rules, trimmer.Begin((int)reply.StatusCode));
+        var failed = await answer.RelayAsync();
+        read.Add(answer.BytesRead);
+        written.Add(answer.BytesWritten);
+        if (failed is not null)
+        {
+            refused(answer.IsInvalid ? "invalid" : "broken").Add();
+        }
+        return failed;
+    }
+
+    /// <summary>Why an answer can't be read, as far as its head tells; null where it may be.</summary>
+    private static (string Reason, string Why)? Refusal(UpstreamReply reply)
+    {
+        if (!MediaTypes.IsJson(reply.Fields))
+        {
+            return ("type", $"the upstream answered {(int)reply.StatusCode} with {MediaTypes.Quote(reply.Fields.Find("Content-Type"))} instead of JSON, which this route trims");
+        }
+        if (reply.Fields.Find("Content-Encoding") is { } coding && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            return ("encoding", $"the upstream answered in the coding {MediaTypes.Quote(coding)}, which nobody asked for");
+        }
+        return (int)reply.StatusCode == StatusCodes.Status206PartialContent ? ("part", "the upstream answered with a part (206), which nobody asked for") : null;
+    }
+}

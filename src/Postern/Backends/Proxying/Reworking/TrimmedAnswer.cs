@@ -1,0 +1,144 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http;
+using Postern.Pipeline;
+using Postern.Transforms;
+using Postern.Transforms.Json;
+using Postern.Transforms.Trimming;
+
+namespace Postern.Backends.Proxying.Reworking;
+
+/// <summary>
+/// Streams one answer through a <see cref="TrimPass"/>. What is left is held until the upstream has no more ready, or for so much:
+/// then it leaves, with the head in front of it the first time. So a small answer has a length, a large one never waits for
+/// the whole, and as long as nothing has left, what turns out to be no JSON is a 502.
+/// </summary>
+internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply, HeaderRules? rules, TrimPass pass)
+{
+    private const int MostHeld = 64 * 1024;
+
+    /// <summary>Trimmed at once: new names may be longer than the old, so that little becomes much.</summary>
+    private const int MostAtOnce = 16 * 1024;
+
+    private readonly JsonOutput held = new(int.MaxValue);
+    private bool chunked;
+
+    /// <summary>Bytes that came.</summary>
+    public long BytesRead { get; private set; }
+
+    /// <summary>Bytes that left.</summary>
+    public long BytesWritten { get; private set; }
+
+    /// <summary>Whether what came isn't JSON.</summary>
+    public bool IsInvalid { get; private set; }
+
+    /// <summary>Sends the answer; gives back what failed.</summary>
+    public async Task<UpstreamException?> RelayAsync()
+    {
+        using var _ = held;
+        try
+        {
+            while (true)
+            {
+                var next = reply.ReadAsync();
+                if (!next.IsCompleted && held.Length > 0)
+                {
+                    await SendAsync();
+                }
+                var piece = await next;
+                if (piece.IsEmpty)
+                {
+                    break;
+                }
+                BytesRead += piece.Length;
+                for (var at = 0; at < piece.Length; at += MostAtOnce)
+                {
+                    if (!pass.Write(piece.Span.Slice(at, Math.Min(MostAtOnce, piece.Length - at)), held))
+                    {
+                        return Invalid();
+                    }
+                    if (held.Length >= MostHeld)
+                    {
+                        await SendAsync();
+                    }
+                }
+            }
+        }
+        catch (UpstreamException e)
+        {
+            return e;
+        }
+        // No body at all is not half a one.
+        if (!pass.IsEmpty && !pass.End())
+        {
+            return Invalid();
+        }
+        await EndAsync();
+        return null;
+    }
+
+    private UpstreamException Invalid()
+    {
+        IsInvalid = true;
+        return new UpstreamException(context.Response.HasStarted ? Failure.UpstreamBroken : Failure.UpstreamProtocol, $"the upstream's answer is {pass.Problem}");
+    }
+
+    /// <summary>The head; before anything else leaves.</summary>
+    private void Begin(long? length)
+    {
+        ResponseHead.Copy(context, exchange, reply, rules, reworked: true);
+        context.Response.ContentLength = length;
+        chunked = length is null && HttpProtocol.IsHttp11(context.Request.Protocol);
+        if (chunked)
+        {
+            context.Response.Headers.TransferEncoding = "chunked";
+        }
+        if (call.ExpectContinue && !call.BodyBegun)
+        {
+            Answer.CloseUnasked(context);
+        }
+    }
+
+    private async ValueTask SendAsync()
+    {
+        if (!context.Response.HasStarted)
+        {
+            Begin(null);
+        }
+        Write();
+        await ResponseBody.FlushAsync(context.Response.BodyWriter);
+    }
+
+    private async ValueTask EndAsync()
+    {
+        BodyFields.RemoveFrom(reply.Trailers);
+        if (!context.Response.HasStarted)
+        {
+            Begin(reply.Trailers is { Count: > 0 } ? null : held.Length);
+        }
+        Write();
+        ResponseBody.WriteEnd(context, reply, chunked);
+        if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
+        {
+            await ResponseBody.FlushAsync(context.Response.BodyWriter);
+        }
+    }
+
+    private void Write()
+    {
+        if (held.Length == 0)
+        {
+            return;
+        }
+        exchange.BytesSent += held.Length;
+        BytesWritten += held.Length;
+        if (chunked)
+        {
+            ResponseBody.WriteChunk(context.Response.BodyWriter, held.Written);
+        }
+        else
+        {
+            context.Response.BodyWriter.Write(held.Written);
+        }
+        held.Truncate(0);
+    }
+}
