@@ -4,6 +4,7 @@ using Postern.Config;
 using Postern.Edge.Admitting;
 using Postern.Edge.Authenticating;
 using Postern.Edge.Authorizing;
+using Postern.Edge.Budgeting;
 using Postern.Edge.ForwardingIdentity;
 using Postern.Edge.Guarding;
 using Postern.Edge.Observing;
@@ -35,6 +36,7 @@ internal static class Features
     [
         new("observe", new ObservingStage(), Root: typeof(TelemetrySection)) { Everywhere = true }, // outermost: whatever happens inside is seen
         new("guard", new GuardStage(), typeof(GuardOptions)) { Everywhere = true },               // refuses before anything is spent on the request
+        new("budget", new BudgetStage(), typeof(BudgetSection)),              // outside all that waits or works: the client waits for all of it
         new("maxConcurrent", new AdmittingStage(), typeof(ConcurrencySection)), // before a flood costs more than being counted
         new("identity", new AuthenticatingStage(), typeof(IdentityOptions), typeof(IdentitySection)), // who is calling, before all that asks
         new("require", new AuthorizingStage(), typeof(RequireSection)),       // what a known caller may do; refused before it uses anything up

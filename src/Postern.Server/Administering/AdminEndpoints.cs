@@ -15,8 +15,8 @@ namespace Postern.Server.Administering;
 
 /// <summary>
 /// Answers the admin port: <c>/healthz</c> and <c>/readyz</c> for anyone who can reach it, <c>/metrics</c>, <c>/config</c>,
-/// <c>/limits/{consumer}</c>, <c>/upstreams</c>, <c>/routes</c> and <c>POST /reload</c> for who has the token, where there is one. A browser on the same machine can be made to call
-/// it by any page; so a request must name a loopback host, and one that changes something must not come from a page elsewhere.
+/// <c>/budgets</c>, <c>/limits/{consumer}</c>, <c>/upstreams</c>, <c>/routes</c> and <c>POST /reload</c> for who has the token, where there is one. A browser on the
+/// same machine can be made to call it by any page; so a request must name a loopback host, and one that changes something must not come from a page elsewhere.
 /// </summary>
 internal sealed class AdminEndpoints
 {
@@ -40,6 +40,7 @@ internal sealed class AdminEndpoints
             ["/readyz"] = ("GET", true, ReadyAsync),
             ["/metrics"] = ("GET", false, MetricsAsync),
             ["/config"] = ("GET", false, ConfigAsync),
+            ["/budgets"] = ("GET", false, BudgetsAsync),
             ["/reload"] = ("POST", false, ReloadAsync),
         };
         weights = new WeightEndpoints(source.Upstreams, source.Routes);
@@ -102,6 +103,16 @@ internal sealed class AdminEndpoints
     }
 
     private Task ConfigAsync(HttpContext context) => AdminAnswer.SendValueAsync(context, source.WriteConfig, indented: true);
+
+    private Task BudgetsAsync(HttpContext context) => AdminAnswer.SendJsonAsync(context, 200, json =>
+    {
+        json.WriteStartArray("budgets"u8);
+        foreach (var budget in source.Budgets())
+        {
+            budget.Write(json);
+        }
+        json.WriteEndArray();
+    });
 
     private async Task LimitsAsync(HttpContext context)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Postern.Config;
+using Postern.Edge.Budgeting;
 using Postern.Edge.RateLimiting;
 using Postern.Pipeline.Telemetry;
 using Postern.Runtime;
@@ -26,6 +27,9 @@ internal sealed record AdminSource
 
     /// <summary>The routes as they run now.</summary>
     public required LiveRoutes Routes { get; init; }
+
+    /// <summary>How the routes that run keep their budgets, in the order written.</summary>
+    public required Func<IEnumerable<RouteBudget>> Budgets { get; init; }
 
     /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
     public required Func<Task<IReadOnlyList<ConfigProblem>>> ReloadAsync { get; init; }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Edge.Budgeting;
 using Postern.Edge.RateLimiting;
 using Postern.Pipeline.Telemetry;
 using Postern.Runtime;
@@ -49,6 +50,9 @@ internal sealed record Gateway
 
     /// <summary>The routes as they run now.</summary>
     public required LiveRoutes LiveRoutes { get; init; }
+
+    /// <summary>How the routes that run keep their budgets, in the order written.</summary>
+    public required Func<IEnumerable<RouteBudget>> Budgets { get; init; }
 
     /// <summary>Reads the configuration anew and takes what is right; returns every problem.</summary>
     public required Func<IReadOnlyList<ConfigProblem>> Reload { get; init; }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Postern.Config;
+using Postern.Edge.Budgeting;
 using Postern.Edge.RateLimiting;
 using Postern.Runtime;
 using Postern.Server.Commands;
@@ -44,6 +45,7 @@ internal static class OpenedGateway
             Limits = new ConsumerLimits(runtime.State, time),
             LiveUpstreams = new LiveUpstreams(runtime.State),
             LiveRoutes = new LiveRoutes(() => runtime.Snapshot.Gates, time, logger),
+            Budgets = () => runtime.Snapshot.Gates.SelectMany(g => g.Table.Routes).SelectMany(r => r.Exposed).OfType<RouteBudget>(),
             Reload = runtime.Reload,
             StopAsync = async () =>
             {

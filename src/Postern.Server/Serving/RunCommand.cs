@@ -66,6 +66,7 @@ internal sealed partial class RunCommand(OpenGateway open, TextWriter error, Tim
             Limits = gateway.Limits,
             Upstreams = gateway.LiveUpstreams,
             Routes = gateway.LiveRoutes,
+            Budgets = gateway.Budgets,
             // Reading and compiling takes its time, which is not an I/O thread's.
             ReloadAsync = () => Task.Run(gateway.Reload),
         }, loggers, time);

@@ -121,6 +121,9 @@ public sealed class Exchange
     /// <summary>How many tries the call to the upstream took; 0 where there was none.</summary>
     internal int Attempts { get; set; }
 
+    /// <summary>What of its route's budget the answer was past: <c>bytes</c>, <c>latency</c>, or both; null for nothing.</summary>
+    internal string? PastBudget { get; set; }
+
     /// <summary>Bytes of body sent to the client.</summary>
     public long BytesSent { get; set; }
 
@@ -179,7 +182,7 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Fallback = Upstream = Destination = Limit = Tier = CredentialField = CredentialParameter = null;
+        RawTarget = Allow = TraceState = FailureReason = Fallback = Upstream = Destination = Limit = Tier = PastBudget = CredentialField = CredentialParameter = null;
         Consumer = null;
         Challenge = default;
         Told = [];

@@ -10,6 +10,7 @@ public sealed class RouteScope
 {
     private readonly Func<string, UpstreamHandle?> upstreams;
     private readonly List<StageNote> notes = [];
+    private readonly List<object> exposed = [];
     private readonly List<(string Field, Options At, string Key, string Instead)> touched = [];
 
     internal RouteScope(GatewayConfig config, GateConfig gate, RouteConfig route, StatePool state, Check check, Func<string, UpstreamHandle?> upstreams)
@@ -53,8 +54,16 @@ public sealed class RouteScope
 
     internal IReadOnlyList<StageNote> Notes => notes;
 
+    /// <summary>Shows live state of the route to whoever looks at the routes that run: the admin port.</summary>
+    internal void Expose(object state) => exposed.Add(state);
+
+    internal IReadOnlyList<object> Exposed => exposed;
+
     /// <summary>How logs and metrics call the route: <c>GET /web/products/{id}</c>.</summary>
     internal string Label => $"{(Route.Method == "*" ? "ANY" : Route.Method)} {(Gate.Own.Match.Path ?? "").TrimEnd('/')}{Route.Template}";
+
+    /// <summary>What tells the route from all others of the gate, and is the same whenever it is compiled: <see cref="Label"/>, and what else it asks for.</summary>
+    internal string Name => Route.When is { } when ? $"{Label} when {ConfigText.Fingerprint(when)[..8]}" : Label;
 
     /// <summary>What tells this configuration of the gate from any other.</summary>
     internal string GateText { get; init; } = "";

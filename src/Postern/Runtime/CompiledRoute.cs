@@ -19,6 +19,9 @@ internal sealed record CompiledRoute(string Method, PathTemplate Template, Condi
     /// <summary>How its targets share its requests; null where it has none.</summary>
     public LiveWeights? Weights { get; init; }
 
+    /// <summary>Live state that stages keep of it, for the admin port.</summary>
+    public IReadOnlyList<object> Exposed { get; init; } = [];
+
     /// <summary>Tells it from the gate's other routes, and is the same wherever the same route is configured.</summary>
     public string Id => field ??= Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ToString())).AsSpan(0, 4));
 

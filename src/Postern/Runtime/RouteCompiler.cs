@@ -42,6 +42,7 @@ internal static class RouteCompiler
         {
             Label = scope.Label,
             Weights = scope.Weights,
+            Exposed = scope.Exposed,
         };
     }
 

@@ -38,6 +38,7 @@ public sealed class AdminTests : IAsyncLifetime
             Limits = new ConsumerLimits(state, TimeProvider.System),
             Upstreams = new LiveUpstreams(state),
             Routes = new LiveRoutes(() => [], TimeProvider.System, NullLogger.Instance),
+            Budgets = () => [],
             ReloadAsync = () =>
             {
                 reloads++;

@@ -41,6 +41,7 @@ public sealed class WeightsTests : IAsyncLifetime
             Limits = new(runtime.State, TimeProvider.System),
             Upstreams = new LiveUpstreams(runtime.State),
             Routes = new LiveRoutes(() => runtime.Snapshot.Gates, TimeProvider.System, told),
+            Budgets = () => [],
             ReloadAsync = () => Task.FromResult(runtime.Reload()),
         }, NullLoggerFactory.Instance, TimeProvider.System);
         await admin.StartAsync();

@@ -19,13 +19,5 @@ internal sealed record Reach(string Gate, string? Route)
 
     /// <summary>The reach of what holds on this route.</summary>
     public static Reach Of(RouteScope scope, Func<ConcurrencySection, object?> key) =>
-        new(scope.Gate.Name, scope.Route.Sections.Find(typeof(ConcurrencySection)) is ConcurrencySection own && key(own) is not null ? Name(scope) : null);
-
-    private static string Name(RouteScope scope)
-    {
-        var route = scope.Route;
-        var name = $"{(route.Method == "*" ? "ANY" : route.Method)} {(scope.Gate.Own.Match.Path ?? "").TrimEnd('/')}{route.Template}";
-        // Two routes of one path differ in what else they ask for.
-        return route.When is { } when ? $"{name} when {ConfigText.Fingerprint(when)[..8]}" : name;
-    }
+        new(scope.Gate.Name, scope.Route.Sections.Find(typeof(ConcurrencySection)) is ConcurrencySection own && key(own) is not null ? scope.Name : null);
 }

@@ -65,6 +65,7 @@ internal sealed class JsonLine
         {
             Raw(",\"limits\":\"local\""u8);
         }
+        Optional(",\"budget\":"u8, entry.PastBudget);
         Raw("}\n"u8);
     }
 
@@ -73,7 +74,7 @@ internal sealed class JsonLine
     {
         var characters = entry.Gate.Length + entry.Route.Length + entry.Method.Length + entry.Path.Length + entry.TraceId.Length + entry.RequestId.Length
             + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Fallback?.Length ?? 0) + (entry.Reason?.Length ?? 0)
-            + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0) + (entry.Tier?.Length ?? 0) + (entry.Limit?.Length ?? 0);
+            + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0) + (entry.Tier?.Length ?? 0) + (entry.Limit?.Length ?? 0) + (entry.PastBudget?.Length ?? 0);
         var needed = length + 512 + (characters * 6);
         if (needed > buffer.Length)
         {

@@ -89,6 +89,7 @@ internal sealed partial class Observed(
             Tier = exchange.Tier,
             Limit = exchange.Limit,
             LimitedAlone = exchange.LimitedAlone,
+            PastBudget = exchange.PastBudget,
         });
         if (activity is not null)
         {

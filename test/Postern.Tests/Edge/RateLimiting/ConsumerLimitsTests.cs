@@ -150,6 +150,7 @@ public sealed class ConsumerLimitsTests
             Limits = gateway.Limits,
             Upstreams = new LiveUpstreams(new StatePool()),
             Routes = new LiveRoutes(() => [], time, NullLogger.Instance),
+            Budgets = () => [],
             ReloadAsync = () => throw new NotSupportedException(),
         }, NullLoggerFactory.Instance, time);
         await admin.StartAsync();
