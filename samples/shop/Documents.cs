@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace Shop;
 
 /// <summary>
-/// What the shop's people write: a first page of ten. The <c>Link</c> to the next page names the host that the request
+/// What the shop's people write: a first page of ten, or of as many as <c>?limit=</c> says. The <c>Link</c> to the next page names the host that the request
 /// named, and the prefix it says it came through: behind a gateway that tells it both, the link works.
 /// </summary>
 internal static class Documents
@@ -20,8 +20,7 @@ internal static class Documents
 
     private static readonly Document[] All = [.. Enumerable.Range(0, Titles.Length).Select(Made)];
 
-    private static readonly DocumentPage FirstPage = new(All, new Pagination(1, All.Length, 64),
-        new Facets([new("catalogue", 11), new("suppliers", 9), new("office", 21)], [new(Users.All[0].Id, Users.All[0].Name, 17), new(Users.All[1].Id, Users.All[1].Name, 12)]));
+    private static readonly Facets Counts = new([new("catalogue", 11), new("suppliers", 9), new("office", 21)], [new(Users.All[0].Id, Users.All[0].Name, 17), new(Users.All[1].Id, Users.All[1].Name, 12)]);
 
     public static void Map(WebApplication app)
     {
@@ -29,7 +28,8 @@ internal static class Documents
         {
             var prefix = context.Request.Headers["X-Forwarded-Prefix"].ToString();
             context.Response.Headers.Link = $"<http://{context.Request.Host}{prefix}/documents?page=2>; rel=\"next\"";
-            return context.Response.SendAsync(200, FirstPage, ShopJson.Plain.DocumentPage);
+            var size = context.Number("limit", All.Length, 1, All.Length);
+            return context.Response.SendAsync(200, new DocumentPage([.. All.Take(size)], new Pagination(1, size, 64), Counts), ShopJson.Plain.DocumentPage);
         });
         app.MapMethods("/documents/{id}", Answers.Read, context =>
             context.Response.SendFoundAsync(Array.Find(All, d => d.Id == context.Parameter("id")), ShopJson.Plain.Document, $"document {context.Parameter("id")}"));

@@ -73,16 +73,20 @@ internal static class Notifications
 
     private static Notification Made(int n)
     {
-        var order = $"ord_{20 - n % 20:d4}";
-        var (title, body) = (n % 4) switch
+        var (order, product) = ($"ord_{20 - n % 20:d4}", Products.All[n % Products.All.Length]);
+        var (kind, title, body, action) = (n % 4) switch
         {
-            0 => ("Order shipped", $"<p><b>{order}</b> is on its way.</p>"),
-            1 => ("Back in stock", $"<p>{Products.All[n % Products.All.Length].Name} is back.</p>"),
-            2 => ("Order delivered", $"<p><b>{order}</b> has arrived.</p>"),
-            _ => ("New review", "<p>Someone answered you.</p>"),
+            0 => ("order-shipped", "Order shipped", $"<p>Your order <strong>{order}</strong> is on its way.</p>", new NotificationAction("Follow it", $"https://tracking.shop.example/{order}")),
+            1 => ("product-back", "Back in stock", $"<p><em>{product.Name}</em> is back.</p>", new NotificationAction("See it", $"https://shop.example/products/{product.Id}")),
+            2 => ("order-delivered", "Order delivered", $"<p>Your order <strong>{order}</strong> has arrived.</p>", new NotificationAction("Review it", $"https://shop.example/orders/{order}/review")),
+            _ => ("review-answered", "New review", "<p>Someone answered <em>your review</em>.</p>", new NotificationAction("Read it", $"https://shop.example/products/{product.Id}#reviews")),
         };
-        return new Notification($"ntf_{900 - n}", title, body, false, $"2025-07-{30 - n / 2:d2}T{20 - n % 2 * 8:d2}:15:00Z");
+        return new Notification(
+            $"ntf_{900 - n}", title, body, false, $"2025-07-{30 - n / 2:d2}T{20 - n % 2 * 8:d2}:15:00Z", kind, $"https://cdn.shop.example/icons/{kind}.svg", action);
     }
 }
 
-internal sealed record Notification(string Id, string Title, string Body, bool Read, string CreatedAt);
+/// <summary>A piece of news. The body is HTML, as the service's mails have it.</summary>
+internal sealed record Notification(string Id, string Title, string Body, bool Read, string CreatedAt, string Kind, string Icon, NotificationAction Action);
+
+internal sealed record NotificationAction(string Label, string Url);
