@@ -1,4 +1,3 @@
-using Postern.Config;
 using Postern.Pipeline;
 
 namespace Postern.Edge.Admitting;

@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Postern.Config;
 using Postern.Edge.Budgeting;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
