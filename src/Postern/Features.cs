@@ -12,6 +12,7 @@ using Postern.Edge.RateLimiting;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
+using Postern.Transforms.Grpc;
 using Postern.Transforms.Shaping;
 using Postern.Transforms.Trimming;
 using Postern.Upstreams.Balancing;
@@ -73,6 +74,7 @@ internal static class Features
         new("retry", new RetryHandler.Feature(), typeof(RetrySection)),            // all around it see one call; each of its tries picks anew
         new("tell", new TellingHandler.Feature()),                                 // behind all that waits: what is left now
         new("health", new HealthCheck.Feature(), typeof(HealthSection)),           // no step of a call: says whom balancing may pick
+        new("descriptors", new DescriptorFeature(), typeof(DescriptorOptions)),    // no step of a call: what its methods take and give
         new("balance", new BalancingHandler.Feature(), typeof(BalancingOptions)),  // right before forwarding: each try picks anew
         new("forward", new ForwardingHandler.Feature(), typeof(ForwardingOptions)),
     ];

@@ -34,6 +34,13 @@ public sealed class GatewayBuilder
     public FileText TextFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
         ConfigFile.Text(loaded, path, Place.Of(file, line, ""));
 
+    /// <summary>A file that isn't text, such as a set of descriptors. It is watched: a change of it is a change of the configuration.</summary>
+    /// <param name="path">The file; a relative path begins at the process' working directory.</param>
+    /// <param name="file">Where an error is reported; filled in by the compiler.</param>
+    /// <param name="line">The same.</param>
+    public FileBytes BinaryFile(string path, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0) =>
+        ConfigFile.Bytes(loaded, path, Place.Of(file, line, ""));
+
     /// <summary>A file of API keys, as <c>postern keys</c> writes it. Its mistakes are told with all others, and it is watched.</summary>
     /// <param name="path">The file; a relative path begins at the process' working directory.</param>
     /// <param name="file">Where an error is reported; filled in by the compiler.</param>

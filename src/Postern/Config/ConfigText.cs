@@ -138,6 +138,7 @@ internal static class ConfigText
             IWorded { Word: { } word } => word,
             Options nested => hide && property.FromFile is not null && nested.Origin?.File is { } file ? file : Record(nested, hide),
             FileText { Path: var path, Text: var text } => hide ? path : $"{path}\n{text}",
+            FileBytes { Path: var path, Digest: var digest } => hide ? path : $"{path}\n{digest}",
             Inline inline => Json(inline, hide)!,
             bool b => b,
             int i => i,

@@ -42,7 +42,7 @@ internal static class Words
         return type switch
         {
             _ when type == typeof(string) => "a text",
-            _ when type == typeof(FileText) => "the path of a file",
+            _ when type == typeof(FileText) || type == typeof(FileBytes) => "the path of a file",
             _ when type == typeof(Inline) => "a value",
             _ when type == typeof(bool) => "true or false",
             _ when type == typeof(int) || type == typeof(long) => "a whole number",

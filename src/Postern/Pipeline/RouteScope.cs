@@ -106,6 +106,7 @@ internal sealed record StageNote(string Stage, Func<HttpContext, string> What);
 public sealed class UpstreamScope
 {
     private readonly List<(string Handler, string What)> notes = [];
+    private readonly Dictionary<Type, object> parts = [];
 
     internal UpstreamScope(GatewayConfig config, UpstreamConfig upstream, StatePool state, Check check) =>
         (Config, Upstream, State, Check) = (config, upstream, state, check);
@@ -127,6 +128,11 @@ public sealed class UpstreamScope
 
     internal IReadOnlyList<(string Handler, string What)> Notes => notes;
 
+    /// <summary>Leaves something of the upstream with its handle, for those who call it; one of each type.</summary>
+    internal void Leave(object part) => parts[part.GetType()] = part;
+
+    internal IReadOnlyDictionary<Type, object> Parts => parts;
+
     /// <summary>The feature's options for this upstream, defaults filled in.</summary>
     public T Options<T>() where T : Options, new() => Sections.Effective<T>(Upstream.Sections, null);
 }
@@ -141,4 +147,10 @@ public sealed record UpstreamHandle(string Name, HttpMessageInvoker Chain)
 
     /// <summary>The URLs of its destinations.</summary>
     internal IReadOnlyList<string> Urls { get; init; } = [];
+
+    /// <summary>What features have left with it.</summary>
+    internal IReadOnlyDictionary<Type, object> Parts { get; init; } = new Dictionary<Type, object>();
+
+    /// <summary>What a feature has left with it; null where none has.</summary>
+    internal T? Part<T>() where T : class => (T?)Parts.GetValueOrDefault(typeof(T));
 }

@@ -39,7 +39,7 @@ internal sealed partial class ConfigReloader : IAsyncDisposable
             while (await timer.WaitForNextTickAsync(stopped.Token))
             {
                 var taken = runtime.Loaded.Texts;
-                var now = taken.ToDictionary(f => f.Key, f => IsFile(f.Key) ? ConfigFile.Peek(f.Key) : f.Value);
+                var now = taken.ToDictionary(f => f.Key, f => IsFile(f.Key) ? ConfigFile.Peek(f.Key, f.Value) : f.Value);
                 if (Same(now, taken))
                 {
                     seen = null;

@@ -46,7 +46,7 @@ internal sealed class Destination : IDestination, IDisposable
         Url = url;
         Name = NameOf(uri);
         Seed = StableHash.Of(Name);
-        wire = settings.Protocol == UpstreamProtocol.Http2
+        wire = settings.Protocol is UpstreamProtocol.Http2 or UpstreamProtocol.Grpc
             ? new Http2.Wire(uri, host ?? Name, settings)
             : new Http1.Wire(new Http1.Dialer(uri.IdnHost, uri.Port, Name, settings) { Asked = host });
     }

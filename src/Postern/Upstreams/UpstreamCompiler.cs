@@ -20,6 +20,7 @@ internal static class UpstreamCompiler
         return new UpstreamHandle(scope.Upstream.Name, new HttpMessageInvoker(new PlainMessages(chain), disposeHandler: false))
         {
             Notes = [.. scope.Notes.Reverse()],
+            Parts = scope.Parts,
             Urls = [.. scope.Options<ForwardingOptions>().Destinations.Select(d => d.Url)],
         };
     }

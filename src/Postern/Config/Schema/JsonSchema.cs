@@ -126,7 +126,7 @@ internal sealed class JsonSchema
         {
             return new JsonObject { ["type"] = "object", ["additionalProperties"] = Value(held, property) };
         }
-        if (property?.FromFile is not null || type == typeof(FileText))
+        if (property?.FromFile is not null || type == typeof(FileText) || type == typeof(FileBytes))
         {
             return new JsonObject { ["type"] = "string" };
         }

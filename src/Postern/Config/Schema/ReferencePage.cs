@@ -136,7 +136,7 @@ internal sealed class ReferencePage
         }
         return type switch
         {
-            _ when type == typeof(FileText) => "path of a file",
+            _ when type == typeof(FileText) || type == typeof(FileBytes) => "path of a file",
             _ when type == typeof(Inline) => "any value",
             _ when type == typeof(bool) => "`true` or `false`",
             _ when type == typeof(int) || type == typeof(long) => "whole number",

@@ -14,8 +14,8 @@ internal sealed record LoadedConfig(GatewayConfig Config, Check Check, Sources S
 /// <summary>A configuration from YAML: read, bound to the options records, and checked by what those say of themselves.</summary>
 internal static class ConfigFile
 {
-    /// <summary>What there is of a file now: its text, or a mark where it can't be read.</summary>
-    public static string Peek(string path) => Sources.Peek(path);
+    /// <summary>What there is of a file now, said as it was said before: its text, a mark for what isn't text, or one where it can't be read.</summary>
+    public static string Peek(string path, string before = "") => Sources.Peek(path, before);
 
     /// <summary>
     /// Reads one more file, which holds a record and nothing else, for code that names it; null where it can't be read. It is
@@ -46,6 +46,20 @@ internal static class ConfigFile
             loaded.Check.Error(at, $"can't read '{path}': {problem}");
         }
         return new FileText(path, text ?? "");
+    }
+
+    /// <summary>Reads one more file that isn't text, for code that names it; empty where it can't be read. It is watched like the others.</summary>
+    /// <param name="loaded">What was read before.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="at">Where it is named.</param>
+    public static FileBytes Bytes(LoadedConfig loaded, string path, Origin at)
+    {
+        var (bytes, problem) = loaded.Sources.ReadBytes(path);
+        if (problem is not null)
+        {
+            loaded.Check.Error(at, $"can't read '{path}': {problem}");
+        }
+        return new FileBytes(path, bytes);
     }
 
     /// <summary>Reads <paramref name="path"/> and all that it includes. Paths in messages begin as <paramref name="path"/> was typed.</summary>

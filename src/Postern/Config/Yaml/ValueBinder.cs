@@ -56,9 +56,9 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         {
             return Map(held, node, at);
         }
-        if (type == typeof(FileText))
+        if (type == typeof(FileText) || type == typeof(FileBytes))
         {
-            return File(node, at, need);
+            return File(type, node, at, need);
         }
         return Words.IsRecord(type) ? Record(type, node, at, need) : Plain(type, node, at, need);
     }
@@ -239,21 +239,31 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         }
     }
 
-    /// <summary>The text of a file.</summary>
-    private FileText? File(Node node, Origin at, string need)
+    /// <summary>The text of a file, or its bytes.</summary>
+    private object? File(Type type, Node node, Origin at, string need)
     {
         if (Plain(typeof(string), node, at, need) is not string path)
         {
             return null;
         }
         var full = Path.Combine(Path.GetDirectoryName(node.File) ?? "", path);
-        var (text, problem) = sources.Read(full, Sources.MaxSecret);
+        object? found;
+        string? problem;
+        if (type == typeof(FileText))
+        {
+            (var text, problem) = sources.Read(full, Sources.MaxSecret);
+            found = text is null ? null : new FileText(full, text);
+        }
+        else
+        {
+            (var bytes, problem) = sources.ReadBytes(full);
+            found = bytes is null ? null : new FileBytes(full, bytes);
+        }
         if (problem is not null)
         {
             check.Break(at, $"can't read '{path}': {problem}");
-            return null;
         }
-        return new FileText(full, text!);
+        return found;
     }
 
     /// <summary>A record from a file of its own.</summary>
@@ -301,7 +311,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
 
     /// <summary>Keeps the seat of an entry that couldn't be read, so that those behind it keep their numbers.</summary>
     private static object StandIn(Type type, Origin at) =>
-        type == typeof(string) ? "" : type == typeof(FileText) ? new FileText("", "") : type == typeof(Inline) ? Config.Inline.Of("") : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
+        type == typeof(string) ? "" : type == typeof(FileText) ? new FileText("", "") : type == typeof(FileBytes) ? new FileBytes("", default) : type == typeof(Inline) ? Config.Inline.Of("") : Words.IsRecord(type) ? New(type, at) : Activator.CreateInstance(type)!;
 
     private const System.Reflection.BindingFlags Static = System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.NonPublic;
 

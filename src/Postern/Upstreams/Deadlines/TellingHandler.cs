@@ -19,7 +19,7 @@ internal sealed class TellingHandler(TimeLeft left, HttpMessageHandler next) : D
             {
                 scope.Note("deadline", $"{field}: the milliseconds left{(grpc ? "; gRPC calls by grpc-timeout" : "")}");
             }
-            else if (!grpc || (own.Timeout is null && own.TryTimeout is null && scope.Options<Forwarding.ForwardingOptions>().Protocol != Forwarding.UpstreamProtocol.Http2))
+            else if (!grpc || (own.Timeout is null && own.TryTimeout is null && scope.Options<Forwarding.ForwardingOptions>().Protocol is not (Forwarding.UpstreamProtocol.Http2 or Forwarding.UpstreamProtocol.Grpc)))
             {
                 return next;
             }

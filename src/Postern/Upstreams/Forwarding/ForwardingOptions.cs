@@ -68,6 +68,8 @@ public enum UpstreamProtocol
 {
     /// <summary>HTTP/1.1 (RFC 9112).</summary>
     Http1,
-    /// <summary>HTTP/2 (RFC 9113) with prior knowledge; what gRPC needs.</summary>
+    /// <summary>HTTP/2 (RFC 9113) with prior knowledge.</summary>
     Http2,
+    /// <summary>The same, for an upstream that speaks gRPC over it; with <c>descriptors</c> its methods are called with JSON.</summary>
+    Grpc,
 }
