@@ -3,7 +3,7 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--resilience] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--resilience] [--composition] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
@@ -11,6 +11,7 @@ const string Usage = """
       --flood      no other gateways: what a flood on one gate does to another (measured with Postern in any case)
       --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
       --resilience no other gateways: what health checks, breakers, retries and bulkheads cost, and one of eight upstreams that hangs
+      --composition three sources in one answer, beside NestJS, Fastify and nginx with Lua (in any case, too)
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
@@ -31,7 +32,7 @@ for (var i = 0; i < args.Length; i++)
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
             break;
-        case "--identity" or "--limits" or "--flood" or "--resilience":
+        case "--identity" or "--limits" or "--flood" or "--resilience" or "--composition":
             parts.Add(args[i]);
             break;
         case "--out" when i + 1 < args.Length:
@@ -111,6 +112,13 @@ try
         await resilience.MeasureAsync(stopping.Token);
         report.Append(resilience.Report());
         errors.AddRange(resilience.Errors());
+    }
+    if (Measures("--composition"))
+    {
+        await using var composition = new CompositionRun(plan, place, published);
+        await composition.MeasureAsync(stopping.Token);
+        report.Append(await composition.ReportAsync());
+        errors.AddRange(composition.Errors());
     }
     Console.WriteLine(report);
     if (file is not null)

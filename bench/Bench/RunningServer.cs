@@ -29,6 +29,7 @@ internal sealed partial class RunningServer : IAsyncDisposable
         var log = Path.Combine(place.Directory, $"{contestant.Name}.log");
         var start = new ProcessStartInfo("/bin/sh", ["-c", """log=$1; shift; exec "$@" </dev/null >/dev/null 2>>"$log" """, "sh", log, Shell.Find(command[0])!, .. command[1..]]);
         start.Environment["HOME"] = start.Environment["XDG_CONFIG_HOME"] = start.Environment["XDG_DATA_HOME"] = place.Directory;
+        start.Environment["NODE_ENV"] = "production";
         var began = Stopwatch.GetTimestamp();
         var process = Process.Start(start)!;
         try
