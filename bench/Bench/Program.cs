@@ -3,7 +3,7 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--resilience] [--composition] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--resilience] [--composition] [--shaping] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
@@ -12,6 +12,7 @@ const string Usage = """
       --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
       --resilience no other gateways: what health checks, breakers, retries and bulkheads cost, and one of eight upstreams that hangs
       --composition three sources in one answer, beside NestJS, Fastify and nginx with Lua (in any case, too)
+      --shaping    no server at all: the mobile shape of ten documents, beside System.Text.Json (in any case, too)
       --out        writes the tables there too
       --postern    an already published Postern; otherwise it is published first
 
@@ -32,7 +33,7 @@ for (var i = 0; i < args.Length; i++)
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
             break;
-        case "--identity" or "--limits" or "--flood" or "--resilience" or "--composition":
+        case "--identity" or "--limits" or "--flood" or "--resilience" or "--composition" or "--shaping":
             parts.Add(args[i]);
             break;
         case "--out" when i + 1 < args.Length:
@@ -47,7 +48,8 @@ for (var i = 0; i < args.Length; i++)
     }
 }
 
-if (new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is null).ToArray() is { Length: > 0 } missing)
+var servers = parts is not ["--shaping"];
+if (servers && new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is null).ToArray() is { Length: > 0 } missing)
 {
     Console.Error.WriteLine($"bench: not installed: {string.Join(", ", missing)} (Debian: nginx wrk nghttp2-client)");
     return 3;
@@ -70,7 +72,7 @@ using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
-    if (asked.Any(c => c.Name == "postern" && !c.Installed))
+    if (servers && asked.Any(c => c.Name == "postern" && !c.Installed))
     {
         Console.Error.WriteLine("bench: publishing Postern");
         await Shell.RunAsync("dotnet", "publish", Path.Combine(root, "src", "Postern.Server"), "-c", "Release", "-o", published, "-v", "quiet", "--nologo");
@@ -119,6 +121,12 @@ try
         await composition.MeasureAsync(stopping.Token);
         report.Append(await composition.ReportAsync());
         errors.AddRange(composition.Errors());
+    }
+    if (Measures("--shaping"))
+    {
+        var shaping = new ShapingRun(plan);
+        shaping.Measure(stopping.Token);
+        report.Append(shaping.Report());
     }
     Console.WriteLine(report);
     if (file is not null)
