@@ -20,7 +20,12 @@ internal sealed class Evaluation(IVariables? variables, int maxSteps = Evaluatio
     public string? WhyFailed { get; private set; }
 
     /// <summary>Takes note of work; false once there has been too much.</summary>
-    public bool Spend(int steps = 1) => (left -= steps) >= 0;
+    public bool Spend(int steps = 1)
+    {
+        // Never far below nothing, or it would come up again at the other end.
+        left = steps > left ? -1 : left - steps;
+        return left >= 0;
+    }
 
     /// <summary>A field is given up.</summary>
     public void GiveUp(string why)

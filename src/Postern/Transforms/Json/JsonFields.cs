@@ -18,25 +18,27 @@ internal sealed class JsonFields
 
     public string Name(int index) => names.Names[index];
 
-    public JsonValue Find(ReadOnlySpan<byte> name)
+    public bool TryFind(ReadOnlySpan<byte> name, out JsonValue value)
     {
         for (var i = 0; i < values.Length; i++)
         {
             if (name.SequenceEqual(names.Utf8[i]))
             {
-                return values[i];
+                value = values[i];
+                return true;
             }
         }
-        return JsonValue.Null;
+        value = JsonValue.Null;
+        return false;
     }
 
-    public void Write(JsonOutput output)
+    public void Write(JsonOutput output, bool compact)
     {
         output.Write((byte)'{');
         for (var i = 0; i < values.Length; i++)
         {
             output.Write(names.Written[i]);
-            values[i].Write(output);
+            values[i].Write(output, compact);
         }
         output.Write((byte)'}');
     }
@@ -45,11 +47,12 @@ internal sealed class JsonFields
 /// <summary>The names of an object, once for all that have them.</summary>
 internal sealed class JsonFieldNames
 {
+    private byte[][]? written;
+
     public JsonFieldNames(string[] names)
     {
         Names = names;
         Utf8 = [.. names.Select(Encoding.UTF8.GetBytes)];
-        Written = [.. names.Select((n, i) => AsWritten(n, first: i == 0))];
     }
 
     public string[] Names { get; }
@@ -58,7 +61,7 @@ internal sealed class JsonFieldNames
     public byte[][] Utf8 { get; }
 
     /// <summary>How they stand in an object: <c>"a":</c> the first, <c>,"b":</c> the others.</summary>
-    public byte[][] Written { get; }
+    public byte[][] Written => written ??= [.. Names.Select((n, i) => AsWritten(n, first: i == 0))];
 
     private static byte[] AsWritten(string name, bool first)
     {

@@ -20,6 +20,12 @@ internal ref struct JsonScanner
         tokens = ArrayPool<JsonToken>.Shared.Rent(Math.Max(16, text.Length / 16));
     }
 
+    private JsonScanner(ReadOnlySpan<byte> text, JsonToken[] tokens)
+    {
+        this.text = text;
+        this.tokens = tokens;
+    }
+
     public readonly JsonToken[] Tokens => tokens;
 
     public readonly void Return() => ArrayPool<JsonToken>.Shared.Return(tokens);
@@ -107,6 +113,13 @@ internal ref struct JsonScanner
         }
     }
 
+    /// <summary>Whether a text is a number of JSON and nothing else.</summary>
+    public static bool IsNumber(ReadOnlySpan<byte> text)
+    {
+        var scanner = new JsonScanner(text, []);
+        return scanner.Number(out _) is null && scanner.at == text.Length;
+    }
+
     private string? Name()
     {
         Skip();
@@ -148,7 +161,12 @@ internal ref struct JsonScanner
             case (byte)'n':
                 return Word("null"u8, JsonKind.Null);
             case (byte)'-' or (>= (byte)'0' and <= (byte)'9'):
-                return Number();
+                if (Number(out var token) is { } noNumber)
+                {
+                    return noNumber;
+                }
+                Add(token);
+                return null;
             default:
                 return Wrong("a value expected");
         }
@@ -165,7 +183,7 @@ internal ref struct JsonScanner
         return null;
     }
 
-    private string? Number()
+    private string? Number(out JsonToken token)
     {
         var start = at;
         at += text[at] == '-' ? 1 : 0;
@@ -183,12 +201,8 @@ internal ref struct JsonScanner
             at += at < text.Length && text[at] is (byte)'+' or (byte)'-' ? 1 : 0;
             good = Digits() > 0;
         }
-        if (!good)
-        {
-            return Wrong("not a number");
-        }
-        Add(new JsonToken(start, at, count + 1, JsonKind.Number, false, 0));
-        return null;
+        token = new JsonToken(start, at, count + 1, JsonKind.Number, false, 0);
+        return good ? null : Wrong("not a number");
     }
 
     private int Digits()

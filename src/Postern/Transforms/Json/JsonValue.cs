@@ -59,6 +59,35 @@ internal readonly struct JsonValue
         return false;
     }
 
+    /// <summary>What a text says, UTF-8, where it came without escapes.</summary>
+    public bool TryPlain(out ReadOnlySpan<byte> utf8)
+    {
+        if (Kind == JsonKind.String && source is JsonText text && !text[(int)bits].Escaped)
+        {
+            utf8 = text.Raw((int)bits)[1..^1];
+            return true;
+        }
+        utf8 = default;
+        return false;
+    }
+
+    /// <summary>Bytes it came as, or about so many as it has.</summary>
+    public int Length => source switch
+    {
+        JsonText text => text[(int)bits].End - text[(int)bits].Start,
+        string made => made.Length,
+        _ => 16,
+    };
+
+    /// <summary>Whether it counts as true: everything but null, false, and what is empty.</summary>
+    public bool IsTruthy => Kind switch
+    {
+        JsonKind.Null or JsonKind.False or JsonKind.Error => false,
+        JsonKind.String => source is JsonText text ? text[(int)bits].End - text[(int)bits].Start > 2 : ((string)source!).Length > 0,
+        JsonKind.Array or JsonKind.Object => Count > 0,
+        _ => true,
+    };
+
     /// <summary>How many entries a list or an object has; 0 of anything else.</summary>
     public int Count => source switch
     {
@@ -71,15 +100,19 @@ internal readonly struct JsonValue
     /// <summary>The value of that name in an object; null (the JSON one) where it isn't there.</summary>
     /// <param name="name">The name, UTF-8.</param>
     /// <param name="fingerprint">Its <see cref="JsonNames.Fingerprint"/>.</param>
-    public JsonValue Field(ReadOnlySpan<byte> name, int fingerprint)
+    public JsonValue Field(ReadOnlySpan<byte> name, int fingerprint) => TryField(name, fingerprint, out var value) ? value : Null;
+
+    /// <summary>The value of that name in an object; false where it isn't there.</summary>
+    public bool TryField(ReadOnlySpan<byte> name, int fingerprint, out JsonValue value)
     {
+        value = Null;
         if (Kind != JsonKind.Object)
         {
-            return Null;
+            return false;
         }
         if (source is JsonFields fields)
         {
-            return fields.Find(name);
+            return fields.TryFind(name, out value);
         }
         var text = (JsonText)source!;
         var count = text[(int)bits].Count;
@@ -88,10 +121,21 @@ internal readonly struct JsonValue
             ref readonly var token = ref text[at];
             if (token.Next == fingerprint && JsonNames.Is(text.Raw(at), token.Escaped, name))
             {
-                return Of(text, at + 1);
+                value = Of(text, at + 1);
+                return true;
             }
         }
-        return Null;
+        return false;
+    }
+
+    /// <summary>The same by a name that came as a value.</summary>
+    public bool TryField(in JsonValue name, out JsonValue value)
+    {
+        if (!name.TryPlain(out var utf8))
+        {
+            utf8 = Encoding.UTF8.GetBytes(name.AsString() ?? "");
+        }
+        return TryField(utf8, JsonNames.Fingerprint(utf8, escaped: false), out value);
     }
 
     /// <summary>The same by a name that isn't known beforehand.</summary>
@@ -99,6 +143,22 @@ internal readonly struct JsonValue
     {
         var utf8 = Encoding.UTF8.GetBytes(name);
         return Field(utf8, JsonNames.Fingerprint(utf8, escaped: false));
+    }
+
+    /// <summary>An entry of a list that has so many.</summary>
+    public JsonValue Item(int index)
+    {
+        if (source is JsonValue[] items)
+        {
+            return items[index];
+        }
+        var text = (JsonText)source!;
+        var at = (int)bits + 1;
+        for (; index > 0; index--)
+        {
+            at = text[at].Next;
+        }
+        return Of(text, at);
     }
 
     /// <summary>The entries of a list; none of anything else.</summary>
@@ -146,9 +206,7 @@ internal readonly struct JsonValue
         }
         if (source is JsonText text)
         {
-            // More digits than fit would be rounded, and no longer be what was sent.
-            var raw = text.Raw((int)bits);
-            return raw.Length <= 28 && decimal.TryParse(raw, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+            return JsonNumbers.TryDecimal(text.Raw((int)bits), out value);
         }
         var number = BitConverter.Int64BitsToDouble(bits);
         if (Math.Abs(number) > 1e15 || number != Math.Truncate(number))
@@ -160,10 +218,20 @@ internal readonly struct JsonValue
     }
 
     /// <summary>Writes it as JSON; what can't be worked out is null.</summary>
-    public void Write(JsonOutput output)
+    public void Write(JsonOutput output) => Write(output, compact: false);
+
+    /// <summary>The same without white space between values.</summary>
+    public void WriteCompact(JsonOutput output) => Write(output, compact: true);
+
+    internal void Write(JsonOutput output, bool compact)
     {
         if (TryRaw(out var raw))
         {
+            if (compact)
+            {
+                JsonCompact.Write(raw, output);
+                return;
+            }
             output.Write(raw);
             return;
         }
@@ -182,10 +250,10 @@ internal readonly struct JsonValue
                 JsonStrings.Write(output, (string)source!);
                 break;
             case JsonKind.Array:
-                WriteItems(output);
+                WriteItems(output, compact);
                 break;
             case JsonKind.Object:
-                ((JsonFields)source!).Write(output);
+                ((JsonFields)source!).Write(output, compact);
                 break;
             default:
                 output.Write("null"u8);
@@ -196,16 +264,18 @@ internal readonly struct JsonValue
     private void WriteNumber(JsonOutput output)
     {
         var room = output.Reserve(64);
+        output.Advance(Format(room));
+    }
+
+    /// <summary>Writes a number that was worked out; returns how many bytes that took, at most 64.</summary>
+    internal int Format(Span<byte> room)
+    {
         var number = BitConverter.Int64BitsToDouble(bits);
         var written = 0;
         if (source is decimal exact)
         {
+            // By one with all its zeros: the zeros behind the last digit go.
             _ = (exact / 1.0000000000000000000000000000m).TryFormat(room, out written, default, CultureInfo.InvariantCulture);
-        }
-        else if (!double.IsFinite(number))
-        {
-            output.Write("null"u8);
-            return;
         }
         else if (Math.Abs(number) < 1e15 && number == Math.Truncate(number))
         {
@@ -215,10 +285,10 @@ internal readonly struct JsonValue
         {
             _ = number.TryFormat(room, out written, default, CultureInfo.InvariantCulture);
         }
-        output.Advance(written);
+        return written;
     }
 
-    private void WriteItems(JsonOutput output)
+    private void WriteItems(JsonOutput output, bool compact)
     {
         output.Write((byte)'[');
         var first = true;
@@ -229,7 +299,7 @@ internal readonly struct JsonValue
                 output.Write((byte)',');
             }
             first = false;
-            item.Write(output);
+            item.Write(output, compact);
         }
         output.Write((byte)']');
     }

@@ -1,30 +1,78 @@
 using Postern.Config;
 using Postern.Pipeline;
-using Postern.Transforms.Json;
 using Postern.Transforms.JmesPath;
+using Postern.Transforms.Json;
 
 namespace Postern.Transforms.Shaping;
 
 /// <summary>A value of the configuration with expressions for leaves: one expression, or a mapping or list of them.</summary>
 internal sealed class Shape
 {
-    private Shape() { }
+    private readonly Expression expression;
+
+    private Shape(Expression expression) => this.expression = expression;
 
     /// <summary>Fields of the root that it reads.</summary>
-    public IReadOnlySet<string> Roots { get; private init; } = new HashSet<string>();
+    public IReadOnlySet<string> Roots => expression.Roots;
 
     /// <summary>Whether it reads the root other than by a field's name.</summary>
-    public bool ReadsWholeRoot { get; private init; }
+    public bool ReadsWholeRoot => expression.ReadsWholeRoot;
 
     /// <summary>Variables that it reads.</summary>
-    public IReadOnlySet<string> Variables { get; private init; } = new HashSet<string>();
+    public IReadOnlySet<string> Variables => expression.Variables;
 
     /// <summary>The route's <c>shape</c>; null where it has none, or where an error was told.</summary>
-    public static Shape? Compile(RouteScope scope) => throw new NotImplementedException();
+    public static Shape? Compile(RouteScope scope)
+    {
+        var options = scope.Options<ShapeSection>();
+        return options.Shape is { } shape ? Compile(shape, scope.Check, options, "shape") : null;
+    }
 
     /// <summary>Compiles a value; null where an error was told.</summary>
-    public static Shape? Compile(Inline value, Check check, Options at, string key) => throw new NotImplementedException();
+    public static Shape? Compile(Inline value, Check check, Options at, string key) =>
+        Leaves(value, check, at, key, depth: 1) is { } expression ? new Shape(expression) : null;
 
     /// <summary>Writes the value for a root. What can't be worked out is null in the nearest field, and counted.</summary>
-    public void Write(in JsonValue root, Evaluation evaluation, JsonOutput output) => throw new NotImplementedException();
+    public void Write(in JsonValue root, Evaluation evaluation, JsonOutput output) => expression.Write(root, evaluation, output);
+
+    private static Expression? Leaves(Inline value, Check check, Options at, string key, int depth)
+    {
+        if (depth > JsonText.MaxDepth)
+        {
+            return Told(value, check, at, key, $"more than {JsonText.MaxDepth} levels within one another");
+        }
+        if (value.Text is { } text)
+        {
+            if (value.IsLiteral)
+            {
+                return Expression.Literal(JsonText.Fixed(value.ToJson()));
+            }
+            return Expression.Parse(text, RequestVariables.Names, out var error) ?? Told(value, check, at, key, error!.Message);
+        }
+        var names = value.Fields?.Select(f => f.Key).ToArray();
+        if (names is not null && names.GroupBy(n => n).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            return Told(value, check, at, key, $"the name '{twice.Key}' twice; leave one out, or call it otherwise");
+        }
+        var leaves = (value.Fields?.Select(f => Leaves(f.Value, check, at, $"{key}.{f.Key}", depth + 1))
+            ?? value.Items!.Select((item, i) => Leaves(item, check, at, $"{key}[{i}]", depth + 1))).ToArray();
+        if (leaves.Contains(null))
+        {
+            return null;
+        }
+        return names is not null ? Expression.Object(names, leaves!) : Expression.List(leaves!);
+    }
+
+    private static Expression? Told(Inline value, Check check, Options at, string key, string message)
+    {
+        if (value.Origin is { } origin)
+        {
+            check.Error(origin, message);
+        }
+        else
+        {
+            check.Error(at, key, message);
+        }
+        return null;
+    }
 }

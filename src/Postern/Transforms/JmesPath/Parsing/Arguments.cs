@@ -1,0 +1,56 @@
+using Postern.Config;
+using Postern.Transforms.JmesPath.Functions;
+using Postern.Transforms.JmesPath.Nodes;
+using Postern.Transforms.Json;
+
+namespace Postern.Transforms.JmesPath.Parsing;
+
+/// <summary>Checks what can be known of a call before there is an answer: the function, how many arguments, the types of constant ones.</summary>
+internal static class Arguments
+{
+    /// <summary>The call, if it can be right.</summary>
+    /// <exception cref="Unreadable">It can't.</exception>
+    public static FunctionCall Check(Token name, Node[] arguments, List<Token> places)
+    {
+        var function = FunctionTable.Find(name.Text) ?? throw Unknown(name);
+        if (arguments.Length < function.Least || arguments.Length > function.Most)
+        {
+            throw new Unreadable(name.Start, $"{name.Text}() with {Counted(arguments.Length)}", $"it is {function.Signature}") { Code = "invalid-arity" };
+        }
+        var run = new Run(JsonValue.Null, new Evaluation(null), slots: 0, strict: true);
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            var parameter = function.Parameter(i);
+            if (parameter.IsExpression != arguments[i] is Reference)
+            {
+                throw new Unreadable(places[i].Start, parameter.IsExpression ? $"{name.Text}() takes an expression here" : $"{name.Text}() takes a value here, not an expression",
+                    parameter.IsExpression ? "put & before it: &a.b" : $"leave & out; it is {function.Signature}") { Code = "invalid-type" };
+            }
+            if (arguments[i] is Literal literal && !parameter.Takes(literal.Value, run))
+            {
+                throw new Unreadable(places[i].Start, $"{name.Text}() takes {parameter.Text.Replace("|", " or ", StringComparison.Ordinal)}, not {Told(literal.Value)}",
+                    $"it is {function.Signature}") { Code = "invalid-type" };
+            }
+        }
+        return new FunctionCall(function, arguments);
+    }
+
+    private static Unreadable Unknown(Token name)
+    {
+        var near = Nearest.Of(name.Text, FunctionTable.Names);
+        return new Unreadable(name.Start, $"no function '{name.Text}'",
+            near is null ? $"there are: {string.Join(", ", FunctionTable.Names)}" : $"did you mean '{near}'?") { Code = "unknown-function" };
+    }
+
+    private static string Counted(int arguments) => arguments switch { 0 => "no argument", 1 => "one argument", _ => $"{arguments} arguments" };
+
+    private static string Told(in JsonValue value) => value.Kind switch
+    {
+        JsonKind.Null => "null",
+        JsonKind.True or JsonKind.False => "a boolean",
+        JsonKind.Number => "a number",
+        JsonKind.String => "a text",
+        JsonKind.Array => "this list",
+        _ => "an object",
+    };
+}
