@@ -1,3 +1,4 @@
+using Postern.Backends.Composing;
 using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
 using Postern.Config;
@@ -55,6 +56,7 @@ internal static class Features
     public static readonly BackendFeature[] Backends =
     [
         new("to", new ProxyBackend(), typeof(ProxyOptions)),
+        new("compose", new ComposeBackend(), typeof(ComposeSection)),
         new("respond", new RespondBackend(), typeof(RespondSection)),
     ];
 

@@ -21,7 +21,9 @@ internal static class Answer
     /// <param name="reason">For the log, never for the client.</param>
     /// <param name="challenge"><c>WWW-Authenticate</c>, for a 401 or 403.</param>
     /// <param name="retryAfter">Seconds after which the client may try again; null where trying again won't help.</param>
-    public static Task FailAsync(HttpContext context, Failure failure, string? detail = null, string? reason = null, StringValues challenge = default, int? retryAfter = null)
+    /// <param name="source">The source of a composed answer that failed; null where none did.</param>
+    public static Task FailAsync(
+        HttpContext context, Failure failure, string? detail = null, string? reason = null, StringValues challenge = default, int? retryAfter = null, string? source = null)
     {
         var exchange = Exchange.Of(context);
         (exchange.Failure, exchange.FailureReason) = (failure, reason);
@@ -60,7 +62,7 @@ internal static class Answer
         {
             Close(context);
         }
-        var body = Problem(row, detail, exchange.TraceId);
+        var body = Problem(row, detail, exchange.TraceId, source);
         response.ContentLength = body.WrittenCount;
         if (context.Request.Method == HttpMethods.Head) // case-sensitive, as it is for the server
         {
@@ -101,7 +103,7 @@ internal static class Answer
     }
 
     /// <summary>The body that tells a client of a failure.</summary>
-    internal static ArrayBufferWriter<byte> Problem(FailureRow row, string? detail, string traceId)
+    internal static ArrayBufferWriter<byte> Problem(FailureRow row, string? detail, string traceId, string? source = null)
     {
         var body = new ArrayBufferWriter<byte>(320);
         detail ??= row.Detail;
@@ -112,6 +114,10 @@ internal static class Answer
         json.WriteNumber("status"u8, row.Status);
         json.WriteString("detail"u8, detail);
         json.WriteString("code"u8, row.Code);
+        if (source is not null)
+        {
+            json.WriteString("source"u8, source);
+        }
         json.WriteString("traceId"u8, traceId);
         json.WriteEndObject();
         json.Flush();

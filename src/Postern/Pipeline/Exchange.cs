@@ -112,6 +112,9 @@ public sealed class Exchange
     /// <summary>Why a fallback answered instead of the upstream, in a word; null where none did.</summary>
     public string? Fallback { get; set; }
 
+    /// <summary>Sources of a composed answer that failed, each with a word for why, as a JSON object; null where none did.</summary>
+    internal string? FailedSources { get; set; }
+
     /// <summary>The upstream that was called, or null.</summary>
     public string? Upstream { get; set; }
 
@@ -182,7 +185,7 @@ public sealed class Exchange
     internal void Reset()
     {
         Path = Query = Gate = Route = ClientAddress = ForwardedFor = ForwardedProto = ForwardedHost = TraceId = TraceParent = RequestId = "";
-        RawTarget = Allow = TraceState = FailureReason = Fallback = Upstream = Destination = Limit = Tier = PastBudget = CredentialField = CredentialParameter = null;
+        RawTarget = Allow = TraceState = FailureReason = Fallback = FailedSources = Upstream = Destination = Limit = Tier = PastBudget = CredentialField = CredentialParameter = null;
         Consumer = null;
         Challenge = default;
         Told = [];

@@ -50,6 +50,18 @@ public enum Failure
     UpstreamProtocol,
     /// <summary>The upstream died within its body; the client's connection was ended, so that it can't take half for a whole.</summary>
     UpstreamBroken,
+    /// <summary>A source without which there is no answer says that there is no such thing.</summary>
+    SourceNotFound,
+    /// <summary>A source without which there is no answer doesn't know the caller.</summary>
+    SourceUnauthenticated,
+    /// <summary>A source without which there is no answer doesn't let the caller.</summary>
+    SourceForbidden,
+    /// <summary>A source without which there is no answer can't be called.</summary>
+    SourceUnavailable,
+    /// <summary>A source without which there is no answer did not answer in time.</summary>
+    SourceTimeout,
+    /// <summary>A source without which there is no answer failed, or gave what can't be used.</summary>
+    SourceFailed,
     /// <summary>The caller must be known, and sent nothing to be known by.</summary>
     Unauthenticated,
     /// <summary>The bearer token isn't valid: malformed, expired, not from here or not for here, signed by nobody known.</summary>

@@ -120,61 +120,20 @@ internal sealed class ProxyBackend : IBackend
 
     private static (Target?, string?) CompileTarget(RouteScope scope, TargetOptions to)
     {
-        var url = to.Url;
-        if (!url.StartsWith(Scheme, StringComparison.Ordinal))
+        var (upstream, path, wrong) = UpstreamUrl.Parse(scope, to.Url);
+        // What the path holds is told first: it may be why the name is none.
+        if (to.Url.StartsWith(UpstreamUrl.Scheme, StringComparison.Ordinal) && UpstreamUrl.Mistake(path) is { } mistake)
         {
-            return (null, $"a URL begins with http:// and the name of an upstream, got '{url}'; write {Rewritten(url, scope)}");
+            return (null, mistake);
         }
-        var slash = url.AsSpan(Scheme.Length).IndexOfAny('/', '?');
-        var name = slash < 0 ? url[Scheme.Length..] : url[Scheme.Length..(Scheme.Length + slash)];
-        var path = slash < 0 ? "" : url[(Scheme.Length + slash)..];
-        if (path.AsSpan().ContainsAnyExceptInRange('!', '~') || path.Contains('#') || path.Contains('\\'))
+        if (upstream is null)
         {
-            return (null, $"a path is sent as it stands here, got '{path}'; percent-encode spaces, '#', '\\' and everything beyond ASCII");
-        }
-        if (scope.Upstream(name) is not { } upstream)
-        {
-            return (null, UnknownUpstream(scope, name, path));
+            return (null, wrong);
         }
         var (template, error) = UrlTemplate.Parse(path, scope.Template.Parameters);
         // Of a path that couldn't be read, no parameters are known.
-        return error is null ? (new Target(upstream, template!, to.Weight, url), null)
+        return error is null ? (new Target(upstream, template!, to.Weight, to.Url), null)
             : (null, ReferenceEquals(scope.Template, Wire.PathTemplate.Empty) ? null : error);
-    }
-
-    private const string Scheme = "http://";
-
-    /// <summary>What was meant by a URL that doesn't begin like one: the scheme put right or in front.</summary>
-    private static string Rewritten(string url, RouteScope scope)
-    {
-        var colon = url.IndexOf("://", StringComparison.Ordinal);
-        var rest = colon < 0 ? url : url[(colon + 3)..];
-        var end = rest.IndexOfAny(['/', '?', ':']);
-        return scope.Upstream(end < 0 ? rest : rest[..end]) is not null && (end < 0 || rest[end] != ':') ? Scheme + rest : "http://NAME/path";
-    }
-
-    private static string UnknownUpstream(RouteScope scope, string name, string path)
-    {
-        var defined = scope.Config.Upstreams.Select(u => u.Name).ToList();
-        var list = $"(defined: {(defined.Count == 0 ? "none" : string.Join(", ", defined))})";
-        if (name.Length == 0)
-        {
-            return $"the name of an upstream is missing behind http://; write {Scheme}NAME{path} {list}";
-        }
-        if (name.Contains('{'))
-        {
-            return $"a route's upstream is fixed, got '{name}'; name one, or write a route for each {list}";
-        }
-        var bare = name[(name.LastIndexOf('@') + 1)..].Split(':')[0];
-        if (bare != name && defined.Contains(bare))
-        {
-            return $"the name of an upstream stands alone, got '{name}'; write {Scheme}{bare}{path}";
-        }
-        if (bare != name || System.Net.IPAddress.TryParse(name, out _))
-        {
-            return $"a URL names an upstream, not an address, got '{name}'; define one under upstreams with url: {Scheme}{name} {list}";
-        }
-        return $"no upstream named '{name}'{(Nearest.Of(name, defined) is { } near ? $"; did you mean '{near}'?" : "; define it under upstreams")} {list}";
     }
 
     private static void Explain(RouteScope scope, ProxyOptions options, Targets choice, HeaderRules? request, HeaderRules? response)

@@ -11,7 +11,7 @@ internal struct AccessLogEntry
     public int Status, Attempts;
     public Failure Failure;
     public string Gate, Route, Method, Path, TraceId, RequestId, Client;
-    public string? Upstream, Destination, Fallback, Reason, Identity, Consumer, Tier, Limit, PastBudget;
+    public string? Upstream, Destination, Fallback, FailedSources, Reason, Identity, Consumer, Tier, Limit, PastBudget;
 
     /// <summary>Whether limits were decided without the store that they are shared through.</summary>
     public bool LimitedAlone;

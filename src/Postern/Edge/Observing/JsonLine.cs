@@ -50,6 +50,12 @@ internal sealed class JsonLine
             Text(",\"failure\":"u8, FailureTable.Of(entry.Failure).Code);
         }
         Optional(",\"fallback\":"u8, entry.Fallback);
+        if (entry.FailedSources is { } sources)
+        {
+            // JSON already, of names and words that the gateway knows.
+            Raw(",\"failedSources\":"u8);
+            length += System.Text.Encoding.UTF8.GetBytes(sources, buffer.AsSpan(length));
+        }
         if (entry.Failure != Failure.None || entry.Fallback is not null)
         {
             Optional(",\"reason\":"u8, entry.Reason);
@@ -73,7 +79,7 @@ internal sealed class JsonLine
     private void Reserve(in AccessLogEntry entry)
     {
         var characters = entry.Gate.Length + entry.Route.Length + entry.Method.Length + entry.Path.Length + entry.TraceId.Length + entry.RequestId.Length
-            + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Fallback?.Length ?? 0) + (entry.Reason?.Length ?? 0)
+            + entry.Client.Length + (entry.Upstream?.Length ?? 0) + (entry.Destination?.Length ?? 0) + (entry.Fallback?.Length ?? 0) + (entry.FailedSources?.Length ?? 0) + (entry.Reason?.Length ?? 0)
             + (entry.Identity?.Length ?? 0) + (entry.Consumer?.Length ?? 0) + (entry.Tier?.Length ?? 0) + (entry.Limit?.Length ?? 0) + (entry.PastBudget?.Length ?? 0);
         var needed = length + 512 + (characters * 6);
         if (needed > buffer.Length)

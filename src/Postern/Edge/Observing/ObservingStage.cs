@@ -83,6 +83,7 @@ internal sealed partial class Observed(
             Destination = exchange.Destination,
             Attempts = exchange.Attempts,
             Fallback = exchange.Fallback,
+            FailedSources = exchange.FailedSources,
             Reason = exchange.FailureReason,
             Identity = exchange.Consumer?.Way,
             Consumer = exchange.Consumer?.Id,

@@ -54,8 +54,22 @@ internal sealed class Fallback
         {
             return null;
         }
-        return kinds[(int)kind] || statuses.Has(FailureTable.Of(failed.Failure).Status)
-            ? new Reason(FallbackCause.WordOf(kind), 600 + (int)kind, failed.Message, failed.RetryAfter) : null;
+        return For(failed.Failure, failed.Failure, failed.Message, failed.RetryAfter);
+    }
+
+    /// <summary>Why it stands in for an answer that couldn't be made; null where it doesn't.</summary>
+    /// <param name="told">What the client would be told.</param>
+    /// <param name="cause">The upstream's failure, where that was it.</param>
+    /// <param name="why">For the log.</param>
+    /// <param name="retryAfter">Seconds after which trying again may help.</param>
+    public Reason? For(Failure told, Failure cause, string why, int? retryAfter)
+    {
+        var status = FailureTable.Of(told).Status;
+        if (KindOf(cause) is { } kind && (kinds[(int)kind] || statuses.Has(status)))
+        {
+            return new Reason(FallbackCause.WordOf(kind), 600 + (int)kind, why, retryAfter);
+        }
+        return statuses.Has(status) ? new Reason(status.ToString(CultureInfo.InvariantCulture), status, why, retryAfter) : null;
     }
 
     /// <summary>Why it stands in for an answer; null where it doesn't.</summary>

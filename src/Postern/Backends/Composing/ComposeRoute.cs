@@ -1,0 +1,202 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+using Postern.Transforms.FallingBack;
+using Postern.Transforms.Json;
+
+namespace Postern.Backends.Composing;
+
+/// <summary>One composed route, request by request.</summary>
+internal sealed partial class ComposeRoute
+{
+    private const int Kept = 256;
+
+    private readonly CompositionPlan plan;
+    private readonly Fallback? fallback;
+    private readonly ILogger logger;
+    private readonly string label;
+    private readonly Counter partial, unshaped;
+    private readonly ConcurrentQueue<Composition> pool = [];
+    private int pooled;
+    private long toldAt;
+
+    public ComposeRoute(RouteScope scope, CompositionPlan plan, Fallback? fallback)
+    {
+        (this.plan, this.fallback, logger, label) = (plan, fallback, scope.Logger, scope.Label);
+        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
+        partial = metrics.Counter("postern_partial_answers_total", "Composed answers in which something is missing.", ("gate", gate), ("route", route));
+        unshaped = metrics.Counter("postern_shape_fields_failed_total", "Fields that are null because their expression couldn't be worked out.", ("gate", gate), ("route", route));
+        // Due at once: the first time is told.
+        toldAt = Environment.TickCount64 - 60_000;
+    }
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        var exchange = Exchange.Of(context);
+        var composition = Rent();
+        Fallback.Reason? instead = null;
+        try
+        {
+            // 1. What expressions ask for of the client's body.
+            var (body, problem) = plan.ReadsBody ? await ReadBodyAsync(context) : default;
+            if (problem is not null)
+            {
+                await Answer.FailAsync(context, Failure.BadRequest, $"The request's body is not JSON: {problem}.", problem);
+                return;
+            }
+
+            // 2. All calls, each as soon as it can be made.
+            await composition.RunAsync(context, exchange, body);
+            if (exchange.ClientGone(context).IsCancellationRequested)
+            {
+                await Answer.FailAsync(context, Failure.ClientGone);
+                return;
+            }
+            composition.Tell();
+            composition.Outcomes.Log(exchange);
+            Warn(composition);
+
+            // 3. One answer: what came of them, or why there is none.
+            if (composition.Fatal is not { } fatal)
+            {
+                await AnswerAsync(context, exchange, composition);
+                return;
+            }
+            instead = fallback?.For(fatal.Why.Told, fatal.Why.Cause, $"{fatal.Source.Name}: {fatal.Why.Why}", fatal.Why.RetryAfter);
+            if (instead is null)
+            {
+                await Answer.FailAsync(
+                    context, fatal.Why.Told, reason: $"{fatal.Source.Name}: {fatal.Why.Why}", challenge: fatal.Why.Challenge, retryAfter: fatal.Why.RetryAfter, source: fatal.Source.Name);
+                return;
+            }
+            fallback!.Begin(exchange, instead);
+            await fallback.AnswerAsync(context, instead, plan.Rules.Response);
+        }
+        finally
+        {
+            // 4. Nothing of this request may be touched once the server has it back.
+            if (await composition.EndAsync())
+            {
+                Return(composition);
+            }
+        }
+    }
+
+    private Composition Rent()
+    {
+        if (!pool.TryDequeue(out var composition))
+        {
+            return new Composition(plan);
+        }
+        Interlocked.Decrement(ref pooled);
+        return composition;
+    }
+
+    private void Return(Composition composition)
+    {
+        if (Interlocked.Increment(ref pooled) <= Kept)
+        {
+            pool.Enqueue(composition);
+        }
+        else
+        {
+            Interlocked.Decrement(ref pooled);
+        }
+    }
+
+    private async Task AnswerAsync(HttpContext context, Exchange exchange, Composition composition)
+    {
+        using var output = new JsonOutput((int)Math.Min(plan.MaxBytes * 2, int.MaxValue));
+        if (new ComposedAnswer(plan, composition).Write(output) is { } problem)
+        {
+            await Answer.FailAsync(context, Failure.SourceFailed, "What this answer is made of can't be put together.", problem);
+            return;
+        }
+        if (composition.Evaluation is { Failed: > 0 } evaluation)
+        {
+            unshaped.Add(evaluation.Failed);
+        }
+        var response = context.Response;
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = "application/json";
+        if (composition.Outcomes.IsPartial)
+        {
+            partial.Add();
+        }
+        composition.Outcomes.Say(response.Headers, plan.ServerTiming);
+        Answer.AddOwn(response.Headers, exchange);
+        plan.Rules.Response?.Apply(response.Headers);
+        Answer.CloseUnasked(context);
+        response.ContentLength = output.Length;
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            exchange.BytesSent = output.Length;
+            response.BodyWriter.Write(output.Written);
+            await response.BodyWriter.FlushAsync(context.RequestAborted);
+        }
+    }
+
+    /// <summary>The client's body, whole; the server holds it to maxBody. None is null.</summary>
+    private async ValueTask<(JsonText? Body, string? Problem)> ReadBodyAsync(HttpContext context)
+    {
+        var reader = context.Request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(context.RequestAborted);
+            var length = read.Buffer.Length;
+            if (length > plan.MaxBytes)
+            {
+                throw new BadHttpRequestException("Request body too large.", StatusCodes.Status413PayloadTooLarge);
+            }
+            if (!read.IsCompleted)
+            {
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                continue;
+            }
+            if (length == 0)
+            {
+                reader.AdvanceTo(read.Buffer.End);
+                return default;
+            }
+            var rented = ArrayPool<byte>.Shared.Rent((int)length);
+            read.Buffer.CopyTo(rented);
+            reader.AdvanceTo(read.Buffer.End);
+            return JsonText.TryRead(rented, (int)length, out var body, out var problem) ? (body, null) : (null, problem);
+        }
+    }
+
+    /// <summary>What an operator should look at, once a minute at most: a source whose answers can't be used, expressions that don't fit.</summary>
+    private void Warn(Composition composition)
+    {
+        var unusable = composition.Outcomes.Unusable;
+        var failed = composition.Evaluation is { Failed: > 0 } evaluation ? evaluation.WhyFailed : null;
+        if (unusable is null && failed is null)
+        {
+            return;
+        }
+        var (told, now) = (Volatile.Read(ref toldAt), Environment.TickCount64);
+        if (now - told < 60_000 || Interlocked.CompareExchange(ref toldAt, now, told) != told)
+        {
+            return;
+        }
+        if (unusable is { } source)
+        {
+            LogUnusable(logger, label, source.Name, source.Why);
+        }
+        if (failed is not null)
+        {
+            LogUnshaped(logger, label, failed);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Route}: the answer of source {Source} can't be used: {Why}. Told once a minute at most")]
+    private static partial void LogUnusable(ILogger logger, string route, string source, string why);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Route}: fields are null because an expression couldn't be worked out: {Why}. Told once a minute at most")]
+    private static partial void LogUnshaped(ILogger logger, string route, string why);
+}

@@ -1,0 +1,246 @@
+using System.Text.RegularExpressions;
+using Postern.Config;
+using Postern.Pipeline;
+using Postern.Transforms;
+using Postern.Transforms.JmesPath;
+using Postern.Transforms.Json;
+using Postern.Transforms.Shaping;
+
+namespace Postern.Backends.Composing;
+
+/// <summary>Makes the sources of a route ready, and finds out what each of them needs.</summary>
+internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection section)
+{
+    /// <summary>In a source with <c>each</c>, the value that a call is made for.</summary>
+    public const string EachName = "each";
+
+    private readonly string[] names = [.. section.Compose!.Keys];
+    private readonly IReadOnlyList<string> parameters = scope.Template.Parameters;
+    private bool failed;
+
+    /// <summary>The sources in the order written; null where an error was told.</summary>
+    public Source[]? Compile()
+    {
+        var sources = new List<Source>();
+        foreach (var (name, options) in section.Compose!)
+        {
+            CheckName(name);
+            if (options.Origin is not { Broken: true } && Compile(name, sources.Count, options) is { } source)
+            {
+                sources.Add(source);
+            }
+            else
+            {
+                failed = true;
+            }
+        }
+        return failed ? null : [.. sources];
+    }
+
+    private Source? Compile(string name, int index, SourceOptions options)
+    {
+        var (key, url) = options.Target;
+        if (url is null || scope.Config.Root.Origin.At("upstreams").Broken)
+        {
+            return null; // It was told when it was read.
+        }
+        var (upstream, path, wrong) = UpstreamUrl.Parse(scope, url);
+        var (target, mistake) = upstream is null ? (null, wrong) : Template.Url(path, parameters);
+        if (target is null)
+        {
+            // Of a path that couldn't be read, no parameters are known.
+            Error(options, key, ReferenceEquals(scope.Template, Wire.PathTemplate.Empty) && upstream is not null ? null : mistake);
+            return null;
+        }
+        var reads = new Reads(this, name, options);
+        foreach (var expression in target.Expressions)
+        {
+            reads.Add(expression, key);
+        }
+        var headers = Headers(options, reads);
+        var (when, each) = (Parse(options, "when", options.When), Parse(options, "each", options.Each));
+        reads.Add(when, "when");
+        reads.Add(each, "each", ofEach: false);
+        var body = Body(options, key, reads);
+        var (fallback, missing) = (Fixed(options.Fallback), Fixed(options.Missing));
+        Options forwarding = options.Forward is null ? section : options;
+        return new Source
+        {
+            Name = name,
+            Index = index,
+            Label = $"{key.ToUpperInvariant()} {url}",
+            Upstream = upstream!,
+            Method = HttpMethod.Parse(key.ToUpperInvariant()),
+            Target = target,
+            Body = body,
+            Headers = headers,
+            When = when,
+            Each = each is null ? null : new EachPlan(each, options.Limit ?? 20, options.Concurrency ?? 8, options.Batch, options.By),
+            Forwarding = Forwarding.Compile(scope, forwarding, options.Forward ?? section.Forward),
+            Timeout = options.Timeout,
+            Required = options.Required,
+            Fallback = fallback ?? JsonValue.Null,
+            HasFallback = fallback is not null,
+            Accept = options.Accept is null ? SourceCall.Success : new StatusSet(options.Accept),
+            Missing = missing,
+            MaxBytes = options.MaxBytes?.Bytes ?? 4 << 20,
+            Needs = [.. reads.Sources.Order()],
+            BodyNeeds = [.. reads.OfBody.Order()],
+            ReadsBody = reads.Body,
+            Metrics = new SourceMetrics(scope, name),
+        };
+    }
+
+    private void CheckName(string name)
+    {
+        if (!Identifier().IsMatch(name))
+        {
+            Error(section, $"compose.{name}", $"not a name for a source, got '{name}'; expressions use it: letters, digits and '_', a letter first");
+        }
+        else if (parameters.Contains(name))
+        {
+            Error(section, $"compose.{name}", $"the route's path has a parameter '{name}', so expressions couldn't tell them apart; give the source another name");
+        }
+        else if (name == EachName)
+        {
+            Error(section, "compose.each", "'each' names one value of a list in sources; give this one another name");
+        }
+    }
+
+    private (string, Template)[] Headers(SourceOptions options, Reads reads)
+    {
+        var headers = new List<(string, Template)>();
+        foreach (var (name, value) in options.Headers)
+        {
+            scope.Touch(name, options, $"headers.{name}", "no source sets it; remove this line");
+            var (template, mistake) = Template.Field(value, parameters);
+            if (template is null)
+            {
+                Error(options, $"headers.{name}", mistake);
+                continue;
+            }
+            foreach (var expression in template.Expressions)
+            {
+                reads.Add(expression, $"headers.{name}");
+            }
+            headers.Add((name, template));
+        }
+        return [.. headers];
+    }
+
+    private Shape? Body(SourceOptions options, string method, Reads reads)
+    {
+        var key = options.Body is not null ? "body" : "with";
+        if ((options.Body ?? options.With) is not { } value)
+        {
+            return null;
+        }
+        if (method is "get" or "delete")
+        {
+            Error(options, key, $"a {method.ToUpperInvariant()} has no body; write what it asks for into the URL: ?name={{expression}}");
+            return null;
+        }
+        var body = Shape.Compile(value, scope.Check, options, key);
+        failed |= body is null;
+        if (body is not null)
+        {
+            reads.Add(body, key);
+        }
+        return body;
+    }
+
+    private Expression? Parse(SourceOptions options, string key, string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+        var parsed = Expression.Parse(text, out var error);
+        if (parsed is null)
+        {
+            Error(options, key, error!.Message);
+        }
+        return parsed;
+    }
+
+    private static JsonValue? Fixed(Inline? value) => value is null ? null : JsonText.Fixed(value.ToJson());
+
+    private void Error(Options at, string key, string? message)
+    {
+        failed = true;
+        if (message is not null)
+        {
+            scope.Check.Error(at, key, message);
+        }
+    }
+
+    [GeneratedRegex(@"^[A-Za-z_][A-Za-z0-9_]{0,99}\z")]
+    private static partial Regex Identifier();
+
+    /// <summary>What the expressions of one source read.</summary>
+    private sealed class Reads(SourceCompiler compiler, string name, SourceOptions options)
+    {
+        public HashSet<int> Sources { get; } = [];
+
+        /// <summary>Those that its body reads.</summary>
+        public HashSet<int> OfBody { get; } = [];
+
+        /// <summary>Whether it asks for the client's body.</summary>
+        public bool Body { get; private set; }
+
+        public void Add(Expression? expression, string key, bool ofEach = true)
+        {
+            if (expression is not null)
+            {
+                Add(expression.Roots, expression.ReadsWholeRoot, expression.Variables, key, ofEach);
+            }
+        }
+
+        public void Add(Shape shape, string key) => OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, ofEach: true));
+
+        private HashSet<int> Add(IReadOnlySet<string> roots, bool whole, IReadOnlySet<string> variables, string key, bool ofEach)
+        {
+            var needed = new HashSet<int>();
+            if (whole)
+            {
+                compiler.Error(options, key, "a source can't read the whole answer, of which it is a part; name the sources it needs");
+            }
+            Body |= variables.Contains("body");
+            foreach (var variable in variables)
+            {
+                if (!RequestVariables.Names.Contains(variable))
+                {
+                    compiler.Error(options, key, $"no variable '${variable}'{Nearest.Hint("$" + variable, RequestVariables.Names.Select(n => "$" + n))} (there are {string.Join(", ", RequestVariables.Names.Select(n => "$" + n))})");
+                }
+            }
+            foreach (var root in roots)
+            {
+                var index = Array.IndexOf(compiler.names, root);
+                if (index >= 0 && root != name)
+                {
+                    needed.Add(index);
+                }
+                else if (!compiler.parameters.Contains(root) && !(ofEach && root == EachName && options.Each is not null))
+                {
+                    compiler.Error(options, key, Unknown(root));
+                }
+            }
+            Sources.UnionWith(needed);
+            return needed;
+        }
+
+        private string Unknown(string root)
+        {
+            if (root == name)
+            {
+                return $"'{name}' can't read its own result; name another source";
+            }
+            if (root == EachName)
+            {
+                return "'each' names one value of a list, and there is none; add each: orders[].productId";
+            }
+            string[] known = [.. compiler.names.Where(n => n != name), .. compiler.parameters];
+            return $"no source and no parameter named '{root}'{Nearest.Hint(root, known)} ({(known.Length == 0 ? "there are none beside" : $"there are {string.Join(", ", known)}")})";
+        }
+    }
+}
