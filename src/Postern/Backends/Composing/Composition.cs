@@ -143,7 +143,7 @@ internal sealed class Composition : IValueTaskSource
         lock (gate)
         {
             failure = closed || bounds.Token.IsCancellationRequested ? Ended() : null;
-            if (failure is null && source.When is { } when && !Truth.Of(when.Evaluate(root, Evaluation!), Evaluation!))
+            if (failure is null && source.When is { } when && !Holds(when))
             {
                 slot.Omitted = true;
             }
@@ -218,6 +218,16 @@ internal sealed class Composition : IValueTaskSource
 
     /// <summary>Why no call is made any more.</summary>
     private SourceFailure Ended() => bounds.IsLate ? SourceFailure.Late("the route's timeout was over before it could begin") : SourceFailure.GivenUp;
+
+    private bool Holds(Expression when)
+    {
+        var value = when.Evaluate(root, Evaluation!);
+        if (value.IsError)
+        {
+            Evaluation!.GiveUp(value.Why);
+        }
+        return !value.IsError && value.IsTruthy;
+    }
 
     /// <summary>Fills in what a call says. Why it can't be made, where it can't.</summary>
     private SourceFailure? Prepare(Source source, SourceCall call)

@@ -155,7 +155,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             return null;
         }
-        var parsed = Expression.Parse(text, out var error);
+        var parsed = Expression.Parse(text, KnownVariables.Names, out var error);
         if (parsed is null)
         {
             Error(options, key, error!.Message);
@@ -206,13 +206,6 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
                 compiler.Error(options, key, "a source can't read the whole answer, of which it is a part; name the sources it needs");
             }
             Body |= variables.Contains("body");
-            foreach (var variable in variables)
-            {
-                if (!RequestVariables.Names.Contains(variable))
-                {
-                    compiler.Error(options, key, $"no variable '${variable}'{Nearest.Hint("$" + variable, RequestVariables.Names.Select(n => "$" + n))} (there are {string.Join(", ", RequestVariables.Names.Select(n => "$" + n))})");
-                }
-            }
             foreach (var root in roots)
             {
                 var index = Array.IndexOf(compiler.names, root);

@@ -183,7 +183,7 @@ internal sealed class Template
                 }
                 parts.Add(new Part(inner, null, name, inner != name && place == Place.Segment ? Place.Rest : place));
             }
-            else if (Expression.Parse(inner, out var error) is { } value)
+            else if (Expression.Parse(inner, KnownVariables.Names, out var error) is { } value)
             {
                 parts.Add(new Part(inner, value, null, place));
             }
