@@ -155,7 +155,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             return null;
         }
-        var parsed = Expression.Parse(text, KnownVariables.Names, out var error);
+        var parsed = Expression.Parse(text, RequestVariables.Names, out var error);
         if (parsed is null)
         {
             Error(options, key, error!.Message);

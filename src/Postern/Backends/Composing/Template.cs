@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Postern.Transforms.JmesPath;
+using Postern.Transforms.Shaping;
 using Postern.Transforms.Json;
 using Postern.Wire;
 
@@ -183,7 +184,7 @@ internal sealed class Template
                 }
                 parts.Add(new Part(inner, null, name, inner != name && place == Place.Segment ? Place.Rest : place));
             }
-            else if (Expression.Parse(inner, KnownVariables.Names, out var error) is { } value)
+            else if (Expression.Parse(inner, RequestVariables.Names, out var error) is { } value)
             {
                 parts.Add(new Part(inner, value, null, place));
             }

@@ -36,7 +36,7 @@ internal sealed class Expression
     public static Expression? Parse(string text, out ExpressionError? error) => Parse(text, null, out error);
 
     /// <summary>The same, where only these variables are known that it doesn't bind itself.</summary>
-    public static Expression? Parse(string text, IReadOnlySet<string>? variables, out ExpressionError? error)
+    public static Expression? Parse(string text, IReadOnlyCollection<string>? variables, out ExpressionError? error)
     {
         error = null;
         if (text.Length > MaxLength)

@@ -47,7 +47,7 @@ internal sealed class Shape
             {
                 return Expression.Literal(JsonText.Fixed(value.ToJson()));
             }
-            return Expression.Parse(text, KnownVariables.Names, out var error) ?? Told(value, check, at, key, error!.Message);
+            return Expression.Parse(text, RequestVariables.Names, out var error) ?? Told(value, check, at, key, error!.Message);
         }
         var names = value.Fields?.Select(f => f.Key).ToArray();
         if (names is not null && names.GroupBy(n => n).FirstOrDefault(g => g.Count() > 1) is { } twice)

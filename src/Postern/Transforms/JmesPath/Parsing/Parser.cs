@@ -29,7 +29,7 @@ internal sealed class Parser
     /// <param name="text">The expression.</param>
     /// <param name="variables">Names of variables that it may read without binding them; null for any.</param>
     /// <exception cref="Unreadable">It is none.</exception>
-    public static (Node Node, int Slots) Parse(string text, IReadOnlySet<string>? variables)
+    public static (Node Node, int Slots) Parse(string text, IReadOnlyCollection<string>? variables)
     {
         var scope = new Scope(variables);
         var parser = new Parser(text, scope);

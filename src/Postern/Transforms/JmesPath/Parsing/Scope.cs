@@ -5,7 +5,7 @@ namespace Postern.Transforms.JmesPath.Parsing;
 
 /// <summary>Variables that are known at a place of an expression.</summary>
 /// <param name="variables">Those known everywhere; null for any.</param>
-internal sealed class Scope(IReadOnlySet<string>? variables)
+internal sealed class Scope(IReadOnlyCollection<string>? variables)
 {
     private readonly List<(string Name, int Slot)> open = [];
 
