@@ -133,6 +133,9 @@ public sealed class UpstreamScope
 
     internal IReadOnlyDictionary<Type, object> Parts => parts;
 
+    /// <summary>Whether it is spoken to in HTTP/2; said by forwarding, which is compiled first.</summary>
+    internal bool IsHttp2 { get; set; }
+
     /// <summary>The feature's options for this upstream, defaults filled in.</summary>
     public T Options<T>() where T : Options, new() => Sections.Effective<T>(Upstream.Sections, null);
 }

@@ -75,7 +75,13 @@ public sealed partial class ExamplesTests
     }
 
     /// <summary>What a file holds here that an example names.</summary>
-    private static string Held(string path) => Path.GetExtension(path) == ".key" ? PrivateKey() : Path.GetExtension(path) == ".pem" ? PublicKey.Value : Path.GetFileName(path) == "keys.yaml" ? Keys : Gate;
+    private static string Held(string path) => Path.GetExtension(path) switch
+    {
+        ".key" => PrivateKey(),
+        ".pem" => PublicKey.Value,
+        ".binpb" => Encoding.Latin1.GetString(File.ReadAllBytes(Repository.File("samples", "shop", "protos", "shop.binpb"))),
+        _ => Path.GetFileName(path) == "keys.yaml" ? Keys : Gate,
+    };
 
     private const string Keys = "keys: [{ name: acme, hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, last4: x2Qf }]\n";
 

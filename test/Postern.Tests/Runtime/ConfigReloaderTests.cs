@@ -79,6 +79,18 @@ public sealed class ConfigReloaderTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_file_that_is_not_text()
+    {
+        File.Copy(Repository.File("test", "Postern.Tests", "Protos", "kinds.binpb"), folder["a.binpb"]);
+        Watch(folder.Write("postern.yaml", Root("one") + "upstreams: { up: { url: http://127.0.0.1:1, protocol: grpc, descriptors: a.binpb } }\n"));
+        folder.Write("a.binpb", "no set");
+        await UntilAsync(() => runtime!.LastFailure is not null);
+        File.Copy(Repository.File("samples", "shop", "protos", "shop.binpb"), folder["a.binpb"], overwrite: true);
+        await UntilAsync(() => runtime!.LastFailure is null);
+        Assert.Equal("one", await InMemory.AskAsync(runtime!, "/web/a"));
+    }
+
+    [Fact]
     public async Task A_file_that_was_missing_and_comes_back()
     {
         folder.Write("gates/web.yaml", Gate("one"));

@@ -48,7 +48,7 @@ internal static class ConfigFile
         return new FileText(path, text ?? "");
     }
 
-    /// <summary>Reads one more file that isn't text, for code that names it; empty where it can't be read. It is watched like the others.</summary>
+    /// <summary>Reads one more file that isn't text, for code that names it; without a path where it can't be read. It is watched like the others.</summary>
     /// <param name="loaded">What was read before.</param>
     /// <param name="path">The file.</param>
     /// <param name="at">Where it is named.</param>
@@ -59,7 +59,7 @@ internal static class ConfigFile
         {
             loaded.Check.Error(at, $"can't read '{path}': {problem}");
         }
-        return new FileBytes(path, bytes);
+        return bytes is null ? new FileBytes("", default) : new FileBytes(path, bytes);
     }
 
     /// <summary>Reads <paramref name="path"/> and all that it includes. Paths in messages begin as <paramref name="path"/> was typed.</summary>

@@ -7,6 +7,7 @@ namespace Postern.Config.Yaml;
 /// The files behind a configuration. Each is read once, so that one load sees one state of it; what can't be read is
 /// said in a few words, never in an exception's.
 /// </summary>
+/// <param name="read">What there is instead of a disk; a file that isn't text has a byte in each character. Null for the disk.</param>
 internal sealed class Sources(Func<string, string>? read)
 {
     public const int MaxFile = 1 << 20;
@@ -23,7 +24,7 @@ internal sealed class Sources(Func<string, string>? read)
     private readonly OrderedDictionary<string, (string? Text, string? Problem)> files = [];
     private readonly OrderedDictionary<string, (byte[]? Bytes, string? Problem)> binaries = [];
     private readonly Func<string, string> read = read ?? FromDisk;
-    private readonly Func<string, byte[]> bytes = read is null ? BytesFromDisk : path => Utf8.GetBytes(read(path));
+    private readonly Func<string, byte[]> bytes = read is null ? BytesFromDisk : path => Encoding.Latin1.GetBytes(read(path));
 
     /// <summary>Every file asked for, with what <see cref="Peek"/> says of it.</summary>
     public IReadOnlyDictionary<string, string> Texts => files.Select(f => KeyValuePair.Create(f.Key, Seen(f.Value)))

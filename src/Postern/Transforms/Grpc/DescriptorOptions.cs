@@ -29,9 +29,13 @@ internal sealed class DescriptorFeature : IUpstreamHandler
     public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next)
     {
         var options = scope.Options<DescriptorOptions>();
-        if (options.Descriptors is not { } file || file.Bytes.IsEmpty && scope.Upstream.Sections.Origin.At("descriptors").Broken)
+        if (options.Descriptors is not { Path.Length: > 0 } file)
         {
             return next;
+        }
+        if (!scope.IsHttp2)
+        {
+            scope.Check.Error(options, "descriptors", "gRPC is HTTP/2, and this upstream is spoken to in HTTP/1.1; write protocol: grpc");
         }
         // Mostly the same as before a reload.
         var (set, error) = scope.State.Keep("descriptors", $"{file.Path} {file.Digest}", () => new Lazy<(DescriptorSet?, string?)>(() => DescriptorSet.Read(file))).Value;

@@ -21,6 +21,7 @@ internal sealed class ForwardingHandler : HttpMessageHandler
         public HttpMessageHandler Compile(UpstreamScope scope, HttpMessageHandler next)
         {
             var options = scope.Options<ForwardingOptions>();
+            scope.IsHttp2 = options.Protocol is UpstreamProtocol.Http2 or UpstreamProtocol.Grpc;
             scope.Note("forward", $"{Sections.KeyOf(options.Protocol.ToString()!)}, connectTimeout {Scalars.Format(options.ConnectTimeout!.Value)}, maxConnections {options.MaxConnections}");
             return new ForwardingHandler();
         }

@@ -30,7 +30,10 @@ internal sealed record ConfigCase(IReadOnlyDictionary<string, string> Files, IRe
             }
             else if (!(current == Main && lines is ["missing"]))
             {
-                files[current] = string.Concat(lines.Select(l => l + "\n"));
+                // A file that isn't text has a byte in each character.
+                var isBinary = current.EndsWith(" base64", StringComparison.Ordinal);
+                files[isBinary ? current[..^7] : current] = isBinary
+                    ? System.Text.Encoding.Latin1.GetString(Convert.FromBase64String(string.Concat(lines))) : string.Concat(lines.Select(l => l + "\n"));
             }
             lines.Clear();
         }

@@ -6,7 +6,7 @@ namespace Postern.Tests.Config.Yaml;
 
 /// <summary>
 /// Configurations with the exact text that a user gets to read: every <c>Specs/config/*.case</c>. A case is the main file;
-/// further files behind lines <c>--- path</c> (<c>--- ${env:NAME}</c> sets a variable); then <c>===</c> and what is
+/// further files behind lines <c>--- path</c> (<c>--- path base64</c> for one that isn't text; <c>--- ${env:NAME}</c> sets a variable); then <c>===</c> and what is
 /// printed, or <c>ok</c>. Adding one needs no code.
 /// </summary>
 public sealed class GoldenConfigTests
