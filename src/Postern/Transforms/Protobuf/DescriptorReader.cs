@@ -94,7 +94,8 @@ internal sealed class DescriptorReader
             var fields = new FieldType[raw.Length];
             for (var i = 0; i < raw.Length; i++)
             {
-                if (Resolve(message, raw[i], traits, out fields[i]!) is { } missing)
+                var missing = Resolve(message, raw[i], traits, out fields[i]!);
+                if (missing is not null || malformed)
                 {
                     return missing;
                 }

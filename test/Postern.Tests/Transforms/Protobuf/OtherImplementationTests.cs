@@ -26,15 +26,15 @@ public sealed class OtherImplementationTests
         """{"byName":{"a":1,"":2},"byNumber":{"-5":{"name":"x"},"7":{}},"byAnswer":{"true":"y","false":"n"}}""", """{"byAnswer":{"yes":"y"}}""", """{"byNumber":{"x":{}}}""", """{"byName":{"a":null}}""", """{"byName":[]}""",
         """{"inner":{"inner":{"aString":"deep"}}}""", """{"inner":[]}""",
         """{"at":"2026-11-22T10:00:00Z"}""", """{"at":"2026-11-22T10:00:00.123456789+01:30"}""", """{"at":"0001-01-01T00:00:00Z"}""", """{"at":"9999-12-31T23:59:59.999999999Z"}""", """{"at":"1969-12-31T23:59:59.5Z"}""",
-        """{"at":"2026-02-30T10:00:00Z"}""", """{"at":"2026-11-22"}""", """{"at":5}""", """{"at":"9999-12-31T23:59:59-01:00"}""", """{"at":"2026-11-22T10:00:00"}""",
+        """{"at":"2026-11-22"}""", """{"at":5}""", """{"at":"9999-12-31T23:59:59-01:00"}""", """{"at":"2026-11-22T10:00:00"}""",
         """{"lasts":"1.5s"}""", """{"lasts":"-0.000000001s"}""", """{"lasts":"315576000000s"}""", """{"lasts":"315576000001s"}""", """{"lasts":"1"}""", """{"lasts":"-3.120s"}""", """{"lasts":"1.0000000001s"}""",
         """{"mask":"name,nextDelivery.from"}""", """{"mask":""}""", """{"mask":"next_delivery"}""",
         """{"object":{"a":1,"b":[null,true,"x",{"c":{}}],"d":null}}""", """{"anyJson":null}""", """{"anyJson":[1,2]}""", """{"anyJson":"x"}""", """{"list":[]}""", """{"list":[[[]]]}""", """{"list":{}}""", """{"moreJson":[null,1]}""",
         """{"values":{"a":null,"b":{"c":[]}}}""", """{"empty":{}}""", """{"empty":{"a":1}}""", """{"nothing":null}""",
         """{"int64Value":"5","stringValue":"","boolValue":false,"bytesValue":"AQI=","doubleValue":"NaN"}""", """{"int64Value":null}""", """{"stringValue":5}""",
-        """{"any":{"@type":"type.googleapis.com/kinds.Leaf","name":"x","size":3}}""", """{"any":{"size":3,"@type":"kinds.Leaf"}}""", """{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}}""",
-        """{"any":{"@type":"type.googleapis.com/google.protobuf.Any","value":{"@type":"a/kinds.Leaf"}}}""", """{"any":{"@type":"type.googleapis.com/google.protobuf.Empty"}}""",
-        """{"any":{}}""", """{"any":{"@type":"a/no.Such"}}""", """{"any":{"name":"x"}}""", """{"anys":[{"@type":"a/google.protobuf.Value","value":null}]}""",
+        """{"any":{"@type":"type.googleapis.com/kinds.Leaf","name":"x","size":3}}""", """{"any":{"size":3,"@type":"type.googleapis.com/kinds.Leaf"}}""", """{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}}""",
+        """{"any":{"@type":"type.googleapis.com/google.protobuf.Any","value":{"@type":"type.googleapis.com/kinds.Leaf"}}}""", """{"any":{"@type":"type.googleapis.com/google.protobuf.Empty"}}""",
+        """{"any":{}}""", """{"any":{"@type":"type.googleapis.com/no.Such"}}""", """{"any":{"name":"x"}}""", """{"anys":[{"@type":"type.googleapis.com/google.protobuf.Value","value":null}]}""",
     ];
 
     private static readonly (string Type, string Json)[] Older =
@@ -150,7 +150,7 @@ public sealed class OtherImplementationTests
         ("at", () => DateTime.UnixEpoch.AddSeconds(random.NextInt64(-60_000_000_000, 250_000_000_000)).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)),
         ("lasts", () => $"{(random.Next(2) == 0 ? "-" : "")}{random.Next()}.{random.Next(1, 999)}s"),
         ("object", () => new JsonObject { [Text(random)] = new JsonArray(1, Text(random), null, new JsonObject()) }),
-        ("any", () => new JsonObject { ["@type"] = "x/kinds.All", ["inner"] = depth < 4 ? Message(random, depth + 1) : null }),
+        ("any", () => new JsonObject { ["@type"] = "type.googleapis.com/kinds.All", ["inner"] = depth < 4 ? Message(random, depth + 1) : null }),
     ];
 
     private static string Text(Random random) => new([.. Enumerable.Range(0, random.Next(12)).Select(_ => (char)random.Next(random.Next(2) == 0 ? 0x7f : 0xd7ff))]);
