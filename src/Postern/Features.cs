@@ -1,4 +1,5 @@
 using Postern.Backends.Composing;
+using Postern.Backends.Composing.Handlers;
 using Postern.Backends.Proxying;
 using Postern.Backends.Responding;
 using Postern.Config;
@@ -58,6 +59,7 @@ internal static class Features
         new("to", new ProxyBackend(), typeof(ProxyOptions)),
         new("compose", new ComposeBackend(), typeof(ComposeSection)),
         new("respond", new RespondBackend(), typeof(RespondSection)),
+        new("handler", new HandlerBackend(), typeof(HandlerSection)) { InCode = true },
     ];
 
     /// <summary>Paths that the gateway answers itself on each listener, before any gate, where the configuration asks for it.</summary>
@@ -85,7 +87,7 @@ internal static class Features
     public static Grammar Grammar { get; } = new(
         Root: [typeof(GatewayOptions), .. Edge.Select(f => f.Root).OfType<Type>()],
         Upstream: [.. Upstream.Reverse().Select(f => f.Options).OfType<Type>()],
-        Route: [.. Backends.Select(f => f.Options), .. Edge.Select(f => f.Options).OfType<Type>()]);
+        Route: [.. Backends.Where(f => !f.InCode).Select(f => f.Options), .. Edge.Select(f => f.Options).OfType<Type>()]);
 
     public sealed record EdgeFeature(string Name, IStage? Stage, Type? Options = null, Type? Root = null)
     {
@@ -97,6 +99,9 @@ internal static class Features
 
     public sealed record BackendFeature(string Key, IBackend Backend, Type Options)
     {
+        /// <summary>Whether C# alone can ask for it: no file has its key.</summary>
+        public bool InCode { get; init; }
+
         /// <summary>Whether the route has the key.</summary>
         public bool IsAskedFor(RouteScope scope) =>
             scope.Route.Sections.Find(Options) is { } written && Options.GetProperty(char.ToUpperInvariant(Key[0]) + Key[1..])!.GetValue(written) is not null;

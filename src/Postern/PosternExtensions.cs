@@ -29,10 +29,11 @@ public static class PosternExtensions
         {
             var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger("Postern");
             var time = services.GetService<TimeProvider>() ?? TimeProvider.System;
-            var (runtime, problems) = GatewayRuntime.Start(() => Load(file, build), logger, time, PosternAuthentication.Parts(services));
+            var (runtime, problems) = GatewayRuntime.Start(() => Load(file, build, services), logger, time, PosternAuthentication.Parts(services));
             return runtime ?? throw new GatewayConfigException(problems);
         });
         builder.Services.AddHostedService<ReloadService>();
+        UpstreamClients.Add(builder.Services);
         return builder;
     }
 
@@ -59,11 +60,15 @@ public static class PosternExtensions
         }
     }
 
-    internal static LoadedConfig Load(string? file, Action<GatewayBuilder>? build)
+    internal static LoadedConfig Load(string? file, Action<GatewayBuilder>? build, IServiceProvider? services = null)
     {
         var loaded = file is null
             ? new LoadedConfig(new GatewayConfig(), new Check(), new Sources(null))
             : ConfigFile.Load(file, Features.Grammar);
+        if (services is not null)
+        {
+            loaded.Config.Provide(services);
+        }
         if (build is not null)
         {
             build(new GatewayBuilder(loaded));

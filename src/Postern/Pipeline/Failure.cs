@@ -24,6 +24,10 @@ public enum Failure
     NotFound,
     /// <summary>The path is known, the method is not.</summary>
     MethodNotAllowed,
+    /// <summary>A value that the route's code takes is missing, or isn't what it takes.</summary>
+    BadInput,
+    /// <summary>The body isn't of a kind that the route's code takes.</summary>
+    UnsupportedMedia,
     /// <summary>The body is larger than the route allows.</summary>
     BodyTooLarge,
     /// <summary>The body came slower than the listener's minimum.</summary>

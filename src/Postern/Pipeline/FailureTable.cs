@@ -17,6 +17,7 @@ internal static class FailureTable
     [
         new(Failure.BadRequest, 400, "bad-request", "Bad request", "The request is not valid HTTP."),
         new(Failure.BadPath, 400, "bad-path", "Ambiguous path", "The path could be read in two ways; send it normalised, without '.' or '..' segments, '//', backslashes or encoded slashes."),
+        new(Failure.BadInput, 400, "bad-input", "Bad request", "A value that this URL takes is missing, or can't be read."),
         new(Failure.SeveralCredentials, 400, "several-credentials", "Several credentials", "The request has more than one credential; send one."),
         new(Failure.Unauthenticated, 401, "unauthenticated", "Unauthorized", "This URL is for known callers, and the request has no credential that it takes; see the WWW-Authenticate header."),
         new(Failure.InvalidToken, 401, "invalid-token", "Unauthorized", "The bearer token is not valid."),
@@ -33,6 +34,7 @@ internal static class FailureTable
         new(Failure.BodyTooSlow, 408, "body-too-slow", "Request timeout", "The request's body came too slowly."),
         new(Failure.BodyTooLarge, 413, "body-too-large", "Content too large", "The request's body is larger than this route allows."),
         new(Failure.TargetTooLong, 414, "target-too-long", "URI too long", "The request line is longer than this listener allows."),
+        new(Failure.UnsupportedMedia, 415, "unsupported-media", "Unsupported media type", "This URL takes a body of another kind; JSON is sent as application/json."),
         new(Failure.ForeignHost, 421, "foreign-host", "Misdirected request", "The admin port answers to localhost and loopback addresses only."),
         new(Failure.ReloadRefused, 422, "reload-refused", "Configuration not taken", "The configuration has errors; what had none runs, the rest keeps its last good one."),
         new(Failure.WeightsRefused, 422, "weights-refused", "Weights not taken", "The weights are not taken, and those before go on."),

@@ -52,7 +52,7 @@ internal sealed class GatewayCompiler(GatewayConfig config, Check check, StatePo
             }
             check.Gate = null;
         }
-        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, endpoints, unmatched) { Parts = parts };
+        return check.Failed(null) ? null : new GatewaySnapshot(config, gates, endpoints, unmatched) { Parts = parts, Upstreams = upstreams };
     }
 
     private void CompileUpstreams()

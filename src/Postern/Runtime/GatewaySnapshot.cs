@@ -20,6 +20,9 @@ internal sealed class GatewaySnapshot(GatewayConfig config, IReadOnlyList<GateSn
     /// <summary>What the host asked for, compiled with the gates and exchanged with them; null where it can't be.</summary>
     public IReadOnlyDictionary<string, object?> Parts { get; init; } = new Dictionary<string, object?>();
 
+    /// <summary>The upstreams by name, as new calls take them.</summary>
+    public IReadOnlyDictionary<string, UpstreamHandle> Upstreams { get; init; } = new Dictionary<string, UpstreamHandle>();
+
     /// <summary>Answers what no route answers, with the exchange's failure.</summary>
     public RequestDelegate Unmatched { get; } = unmatched;
 

@@ -297,7 +297,7 @@ internal sealed class Composition : IValueTaskSource
     }
 
     /// <summary>The source's own query first, then the client's.</summary>
-    private static string WithQuery(string target, string query) =>
+    internal static string WithQuery(string target, string query) =>
         query.Length <= 1 ? target : target.Contains('?') ? string.Concat(target, "&", query.AsSpan(1)) : target + query;
 
     /// <summary>A source has come out. Behind the line that tells of the end nothing here may be touched: it may be another request's.</summary>

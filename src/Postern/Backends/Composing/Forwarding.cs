@@ -29,6 +29,12 @@ internal sealed class Forwarding
         {
             scope.Touch(name, at, "forward", "no request of a client has it, and every source gets it anyhow; remove it");
         }
+        return Of(forward);
+    }
+
+    /// <summary>The same where names are known to be good.</summary>
+    public static Forwarding Of(IReadOnlyList<string>? forward)
+    {
         string[] fields = [.. (forward ?? []).Where(f => f != "query").Select(f => f switch { "authorization" => "Authorization", "cookies" => "Cookie", _ => f })];
         return new Forwarding(fields, forward?.Contains("query") == true);
     }

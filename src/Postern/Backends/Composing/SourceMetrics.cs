@@ -13,9 +13,13 @@ internal sealed class SourceMetrics
     private readonly ConcurrentDictionary<string, Counter> others = new(StringComparer.Ordinal);
     private readonly Func<string, Counter> counter;
 
-    public SourceMetrics(RouteScope scope, string name)
+    public SourceMetrics(RouteScope scope, string name) : this(MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label, name)
     {
-        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
+    }
+
+    /// <summary>The same of a source that is named while the route runs.</summary>
+    public SourceMetrics(MetricRegistry metrics, string gate, string route, string name)
+    {
         counter = result => metrics.Counter(
             "postern_sources_total", "Sources of composed answers, by what became of them.", ("gate", gate), ("route", route), ("source", name), ("result", result));
         ok = counter("ok");
