@@ -15,6 +15,7 @@ using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
 using Postern.Transforms.Grpc;
+using Postern.Transforms.Locales;
 using Postern.Transforms.Shaping;
 using Postern.Transforms.Trimming;
 using Postern.Upstreams.Balancing;
@@ -49,6 +50,7 @@ internal static class Features
         new("timeout", null, typeof(TimeoutSection)),                         // a backend that calls upstreams holds them to it
         new("shape", null, typeof(ShapeSection)),                             // each backend that has JSON applies it
         new("trim", null, typeof(TrimSection)),                               // the same, before its shape
+        new("locale", null, typeof(LocaleSection)),                           // a shape's words ask for it
         new("headers", null, typeof(HeadersSection)),                         // each backend applies them where it writes a head
         new("fallback", null, typeof(FallbackSection)),                       // a backend that calls an upstream asks it where that fails
     ];
