@@ -1,4 +1,5 @@
 using Postern.Transforms.Json;
+using Postern.Transforms.Locales;
 
 namespace Postern.Transforms.JmesPath;
 
@@ -9,6 +10,16 @@ internal sealed class Evaluation(IVariables? variables, int maxSteps = Evaluatio
     public const int UsualSteps = 1_000_000;
 
     private int left = maxSteps;
+    private DateTimeOffset? now;
+
+    /// <summary>For whom amounts and dates are written.</summary>
+    public Locale Locale { get; init; } = Locale.Default;
+
+    /// <summary>Whose word on the time counts.</summary>
+    public TimeProvider Time { private get; init; } = TimeProvider.System;
+
+    /// <summary>The time, the same for all that is worked out for a request.</summary>
+    public DateTimeOffset Now => now ??= Time.GetUtcNow();
 
     /// <summary>Whether the work that was allowed is used up; what is worked out then is no answer.</summary>
     public bool IsSpent => left < 0;

@@ -25,10 +25,17 @@ const digits = {
 const plain = { numberingSystem: "latn", calendar: "gregory", timeZone: "UTC" };
 const parts = (format, value) => format.formatToParts(value);
 const escape = text => text.replace(/[^\x21-\x7e]/g, c => c === " " || /[\p{L}\p{M}]/u.test(c) ? c : "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
+const plainSpaces = text => text.replaceAll("\u202f", " "); // As browsers write times: who reads them expects a space.
 const list = texts => escape(texts.join(";"));
 const money = (tag, currency, value) => parts(new Intl.NumberFormat(tag, { style: "currency", currency, numberingSystem: "latn" }), value);
-const mark = "\u200f"; // Right to left: it stands in the pattern, and ICU gives it with the symbol.
-const symbolOf = (tag, currency) => money(tag, currency, 1).find(p => p.type === "currency").value.replace(mark, "");
+
+/** A symbol with the marks of direction that are its own; ICU gives them beside it. One from right to left before it is the pattern's. */
+function symbolOf(tag, currency) {
+    const shown = money(tag, currency, 1);
+    const at = shown.findIndex(p => p.type === "currency");
+    const before = /\u200e$/.exec(shown[at - 1]?.value ?? ""), after = /^[\u200e\u200f]/.exec(shown[at + 1]?.value ?? "");
+    return (before ?? "") + shown[at].value + (after ?? "");
+}
 
 function moneyPattern(tag, value) {
     // By a currency whose symbol is one: next to a code, CLDR adds a space that isn't the pattern's.
@@ -37,7 +44,7 @@ function moneyPattern(tag, value) {
     const number = new Set(["integer", "group", "decimal", "fraction"]);
     let text = "";
     for (const part of shown) {
-        const here = part.type === "currency" ? (part.value.startsWith(mark) ? mark : "") + "\u00a4" : number.has(part.type) ? "0" : part.value;
+        const here = part.type === "currency" ? "\u00a4" : number.has(part.type) ? "0" : part.value;
         text += here === "0" && text.endsWith("0") ? "" : here;
     }
     return text;
@@ -46,15 +53,17 @@ function moneyPattern(tag, value) {
 function dateParts(tag, style) {
     const at = new Date(Date.UTC(2025, 6, 9, 16, 5, 7));
     const quoted = text => /[A-Za-z']/.test(text) ? "'" + text.replaceAll("'", "''") + "'" : text;
-    return parts(new Intl.DateTimeFormat(tag, { ...plain, ...style }), at).map(({ type, value }) => {
+    const format = new Intl.DateTimeFormat(tag, { ...plain, ...style });
+    const early = parts(format, new Date(Date.UTC(2025, 6, 9, 4, 5, 7)));
+    return parts(format, at).map(({ type, value }) => {
         switch (type) {
             case "day": return value === "09" ? "dd" : "d";
             case "month": return value === "07" ? "MM" : value === "7" ? "M" : style.dateStyle === "long" ? "MMMM" : "MMM";
             case "year": return value === "25" ? "yy" : "yyyy";
-            case "hour": return value === "16" ? "HH" : value === "04" ? "hh" : "h";
+            case "hour": return (value === "16" ? "HH" : "hh").slice(early.find(p => p.type === "hour").value === "4" ? 1 : 0);
             case "minute": return "mm";
             case "dayPeriod": return "a";
-            default: return quoted(value.replaceAll("\u202f", " ")); // As browsers write it: clients that read times expect a space.
+            default: return quoted(plainSpaces(value));
         }
     }).join("").replaceAll("''", "");
 }
@@ -100,7 +109,7 @@ for (const tag of locales) {
         `monthsShort=${list(months(tag, "short", { month: "short", day: "numeric", year: "numeric" }))}`,
         `days=${list(names(tag, { weekday: "long", day: "numeric", month: "long" }, "weekday", 7, i => Date.UTC(2025, 5, 1 + i)))}`,
         `daysShort=${list(names(tag, { weekday: "short", day: "numeric", month: "short" }, "weekday", 7, i => Date.UTC(2025, 5, 1 + i)))}`,
-        `halves=${list(names(tag, { hour: "numeric", minute: "numeric", hour12: true }, "dayPeriod", 2, i => Date.UTC(2025, 0, 1, 4 + 12 * i)))}`,
+        `halves=${list(names(tag, { hour: "numeric", minute: "numeric", hour12: true }, "dayPeriod", 2, i => Date.UTC(2025, 0, 1, 4 + 12 * i)).map(plainSpaces))}`,
         `date=${escape(dateParts(tag, { dateStyle: "medium" }))}`,
         `short=${escape(dateParts(tag, { dateStyle: "short" }))}`,
         `long=${escape(dateParts(tag, { dateStyle: "long" }))}`,
