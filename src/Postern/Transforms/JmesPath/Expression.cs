@@ -32,6 +32,9 @@ internal sealed class Expression
     /// <summary>Variables it reads and doesn't bind itself: <c>query</c> in <c>$query.page</c>.</summary>
     public IReadOnlySet<string> Variables => facts.Variables;
 
+    /// <summary>Whether it gives something else in another locale: an amount, a date.</summary>
+    public bool UsesLocale => facts.UsesLocale;
+
     /// <summary>Reads an expression; or says what is wrong with it, and where.</summary>
     public static Expression? Parse(string text, out ExpressionError? error) => Parse(text, null, out error);
 

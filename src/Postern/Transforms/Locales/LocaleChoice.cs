@@ -33,6 +33,26 @@ internal sealed class LocaleChoice
         return choice;
     }
 
+    /// <summary>Tells caches of an answer made with it; what the answer says already stays.</summary>
+    public void Tell(IHeaderDictionary answer)
+    {
+        if (!Varies)
+        {
+            return;
+        }
+        foreach (var line in answer.Vary)
+        {
+            foreach (var part in line.AsSpan().Split(','))
+            {
+                if (line.AsSpan()[part].Trim() is var name && (name is "*" || name.Equals(Field, StringComparison.OrdinalIgnoreCase)))
+                {
+                    return;
+                }
+            }
+        }
+        answer.Append("Vary", Field);
+    }
+
     /// <summary>The one for a request.</summary>
     public Locale Pick(HttpContext context) => locales.Length == 1 ? locales[0] : locales[AcceptLanguage.Pick(context.Request.Headers.AcceptLanguage, locales)];
 }

@@ -21,6 +21,9 @@ internal sealed class Shape
     /// <summary>Variables that it reads.</summary>
     public IReadOnlySet<string> Variables => expression.Variables;
 
+    /// <summary>Whether it gives something else in another locale: an amount, a date.</summary>
+    public bool UsesLocale => expression.UsesLocale;
+
     /// <summary>The route's <c>shape</c>; null where it has none, or where an error was told.</summary>
     public static Shape? Compile(RouteScope scope)
     {

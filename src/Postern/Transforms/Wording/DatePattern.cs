@@ -28,18 +28,18 @@ internal sealed class DatePattern
     public bool DependsOnLocale => parts.Exists(p => p.IsField && p.Text is "MMMM" or "MMM" or "EEEE" or "EEE" or "a");
 
     /// <summary>Reads a pattern; or says what is wrong with it, and the fix.</summary>
-    public static DatePattern? Parse(string text, out string? error)
+    public static DatePattern? Parse(string text, out Mistake? mistake)
     {
-        error = text.Length == 0 ? "is empty; write one like 'yyyy-MM-dd'"
-            : text.Length > MaxLength ? $"has {text.Length} characters; at most {MaxLength} are allowed" : null;
+        mistake = text.Length == 0 ? new("an empty format", "write one like 'yyyy-MM-dd'")
+            : text.Length > MaxLength ? new($"a format of {text.Length} characters", $"at most {MaxLength} are allowed") : null;
         var pattern = new DatePattern();
-        for (var at = 0; at < text.Length && error is null;)
+        for (var at = 0; at < text.Length && mistake is null;)
         {
-            at += text[at] == '\'' ? pattern.AddQuoted(text, at, out error)
-                : char.IsAsciiLetter(text[at]) ? pattern.AddField(text, at, out error)
+            at += text[at] == '\'' ? pattern.AddQuoted(text, at, out mistake)
+                : char.IsAsciiLetter(text[at]) ? pattern.AddField(text, at, out mistake)
                 : pattern.Add(text[at].ToString(), 1, isField: false);
         }
-        return error is null ? pattern : null;
+        return mistake is null ? pattern : null;
     }
 
     /// <summary>Writes a date.</summary>
@@ -60,19 +60,30 @@ internal sealed class DatePattern
         return text.ToString();
     }
 
-    private int AddQuoted(string text, int at, out string? error)
+    private int AddQuoted(string text, int at, out Mistake? mistake)
     {
-        error = null;
-        var end = text.IndexOf('\'', at + 1);
-        if (end < 0)
+        mistake = null;
+        var quoted = new StringBuilder();
+        for (var end = at + 1; end < text.Length; end++)
         {
-            error = "has a ' that nothing closes; close it, or write '' for the sign itself";
-            return 1;
+            if (text[end] != '\'')
+            {
+                quoted.Append(text[end]);
+            }
+            else if (end + 1 < text.Length && text[end + 1] == '\'' && end > at + 1)
+            {
+                quoted.Append(text[end++]);
+            }
+            else
+            {
+                return Add(end == at + 1 ? "'" : quoted.ToString(), end + 1 - at, isField: false);
+            }
         }
-        return Add(end == at + 1 ? "'" : text[(at + 1)..end], end + 1 - at, isField: false);
+        mistake = new("a format with a ' that nothing closes", "close it, or write '' for the sign itself");
+        return 1;
     }
 
-    private int AddField(string text, int at, out string? error)
+    private int AddField(string text, int at, out Mistake? mistake)
     {
         var length = 1;
         while (at + length < text.Length && text[at + length] == text[at])
@@ -81,7 +92,7 @@ internal sealed class DatePattern
         }
         var field = text.Substring(at, length);
         var known = Array.IndexOf(Fields, field) >= 0;
-        error = known ? null : $"has no field '{field}'; {Instead(field)}";
+        mistake = known ? null : new($"no field '{field}' of a date", Instead(field));
         return Add(field == "Z" ? "XXX" : field, length, known && field != "T");
     }
 
@@ -95,7 +106,7 @@ internal sealed class DatePattern
         'D' => "the day of the month is 'd' or 'dd'",
         'd' or 'e' or 'c' => "the day of the week is 'EEE' or 'EEEE'",
         'n' or 'i' => "minutes are 'mm'",
-        _ => Nearest.Of(field, Fields) is { } near ? $"did you mean '{near}'? Letters that are none stand between ' and '" : "letters that are no field stand between ' and '",
+        _ => field.Length > 1 && Nearest.Of(field, Fields) is { } near ? $"did you mean '{near}'? Letters that are none stand between ' and '" : "letters that are no field stand between ' and '",
     };
 
     private int Add(string text, int length, bool isField)

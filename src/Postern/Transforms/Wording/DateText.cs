@@ -17,15 +17,23 @@ internal static class DateText
 
     private static readonly DatePattern IsoPattern = DatePattern.Parse("yyyy-MM-ddTHH:mm:ssXXX", out _)!;
 
-    /// <summary>What is wrong with a format, and the fix; null where nothing is.</summary>
-    public static string? Mistake(string format)
+    /// <summary>Whether the locale makes a difference to what a format gives; so it may with one that is none.</summary>
+    public static bool DependsOnLocale(string format) =>
+        format != Iso && (IsNamed(format) || DatePattern.Parse(format, out _) is not { DependsOnLocale: false });
+
+    /// <summary>What is wrong with a format; null where nothing is.</summary>
+    public static Mistake? InFormat(string format)
     {
-        if (format == Iso || Array.IndexOf(DatePattern.Names, format) >= 0 || DatePattern.Parse(format, out var error) is not null)
+        if (format == Iso || IsNamed(format) || DatePattern.Parse(format, out var mistake) is not null)
         {
             return null;
         }
-        return $"the format '{format}' {error}; formats by name: {string.Join(", ", DatePattern.Names)}, {Iso}";
+        return mistake! with { Fix = $"{mistake.Fix}; formats by name are {string.Join(", ", DatePattern.Names)} and {Iso}" };
     }
+
+    /// <summary>What is wrong with an offset; null where nothing is.</summary>
+    public static Mistake? InOffset(string offset) =>
+        Timestamp.TryOffset(offset, out _) ? null : new($"no offset '{offset}' from UTC", "write one like '+02:00'; time zones have no names here, for their rules differ between machines");
 
     /// <summary>The text; null of null; an error where there is no such time, format or offset.</summary>
     public static JsonValue Text(in JsonValue timestamp, in JsonValue format, in JsonValue offset, Locale locale)
@@ -45,6 +53,8 @@ internal static class DateText
         }
         return JsonValue.Of(pattern.Write(time.ToOffset(at), locale));
     }
+
+    private static bool IsNamed(string format) => Array.IndexOf(DatePattern.Names, format) >= 0;
 
     private static DatePattern? Pattern(string format, Locale locale) =>
         format == Iso ? IsoPattern : locale.Formats.GetValueOrDefault(format) ?? DatePattern.Parse(format, out _);

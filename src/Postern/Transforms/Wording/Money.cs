@@ -164,6 +164,9 @@ internal static class Money
             : amount.AsDouble().TryFormat(room, out length, "R", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>What is wrong with a currency; null where nothing is.</summary>
+    public static Mistake? InCurrency(string code) => Code(code) is null ? new($"no currency '{code}'", "write its three letters (ISO 4217), such as 'USD'") : null;
+
     /// <summary>Three letters; upstreams write them in either case.</summary>
     private static string? Code(string text)
     {

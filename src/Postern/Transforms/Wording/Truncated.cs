@@ -21,13 +21,21 @@ internal static class Truncated
         {
             return JsonValue.Error("invalid-type");
         }
-        var most = length.AsDouble();
-        if (most < 1 || most != Math.Truncate(most))
+        if (InLength(length) is not null)
         {
             return JsonValue.Error("invalid-value");
         }
+        var most = length.AsDouble();
         var whole = text.AsString()!;
         return Cut(whole, most) is { } cut ? JsonValue.Of(cut) : text;
+    }
+
+    /// <summary>What is wrong with a length; null where nothing is.</summary>
+    public static Mistake? InLength(in JsonValue length)
+    {
+        var most = length.AsDouble();
+        return most >= 1 && most == Math.Truncate(most) ? null
+            : new(string.Create(CultureInfo.InvariantCulture, $"{most} characters"), "write a whole number from 1; the sign for what was cut counts as one");
     }
 
     /// <summary>The text cut; null where it is short enough.</summary>

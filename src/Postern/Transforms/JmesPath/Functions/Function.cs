@@ -1,5 +1,6 @@
 using Postern.Transforms.JmesPath.Nodes;
 using Postern.Transforms.Json;
+using Postern.Transforms.Wording;
 
 namespace Postern.Transforms.JmesPath.Functions;
 
@@ -34,6 +35,12 @@ internal sealed class Function
     public FunctionBody Body { get; }
 
     public bool IsPure { get; }
+
+    /// <summary>Whether a call with these arguments gives something else in another locale; null where no call does.</summary>
+    public Predicate<Node[]>? UsesLocale { get; init; }
+
+    /// <summary>What is wrong with a constant argument of the right type, by its number; null where that is never wrong.</summary>
+    public Func<int, JsonValue, Mistake?>? Mistake { get; init; }
 
     public Parameter[] Takes { get; }
 

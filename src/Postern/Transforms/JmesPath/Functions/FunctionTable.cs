@@ -14,6 +14,7 @@ internal static class FunctionTable
         .Concat(Sorting.All)
         .Concat(Objects.All)
         .Concat(Conversions.All)
+        .Concat(Wording.All)
         .ToFrozenDictionary(f => f.Name, StringComparer.Ordinal);
 
     /// <summary>Their names, sorted.</summary>

@@ -14,6 +14,9 @@ internal sealed class Facts(int slots)
     /// <summary>Whether the root is read other than by a field's name.</summary>
     public bool ReadsWholeRoot { get; private set; }
 
+    /// <summary>Whether it gives something else in another locale.</summary>
+    public bool UsesLocale { get; set; }
+
     /// <summary>What each variable it binds is.</summary>
     public ref Origin this[int slot] => ref bound[slot];
 
@@ -29,5 +32,6 @@ internal sealed class Facts(int slots)
         Roots.UnionWith(other.Roots);
         Variables.UnionWith(other.Variables);
         ReadsWholeRoot |= other.ReadsWholeRoot;
+        UsesLocale |= other.UsesLocale;
     }
 }

@@ -52,6 +52,7 @@ internal sealed class FunctionCall : Node
 
     public override Origin Trace(Origin current, Facts facts)
     {
+        facts.UsesLocale |= function.UsesLocale?.Invoke(arguments) is true;
         foreach (var argument in arguments)
         {
             // An expression is evaluated for entries of another argument, never for what @ is here.

@@ -31,6 +31,10 @@ internal static class Arguments
                 throw new Unreadable(places[i].Start, $"{name.Text}() takes {parameter.Text.Replace("|", " or ", StringComparison.Ordinal)}, not {Told(literal.Value)}",
                     $"it is {function.Signature}") { Code = "invalid-type" };
             }
+            if (arguments[i] is Literal known && function.Mistake?.Invoke(i, known.Value) is { } mistake)
+            {
+                throw new Unreadable(places[i].Start, $"{name.Text}() with {mistake.What}", mistake.Fix) { Code = "invalid-value" };
+            }
         }
         return new FunctionCall(function, arguments);
     }
