@@ -127,9 +127,10 @@ internal sealed class FieldPath
         if (index > 0 && (rest[1..index] is "*" || rest[1..index].ContainsAnyExcept("-0123456789:") is false))
         {
             var at = text.Length - rest.Length;
-            return $"a path takes all entries of a list, got '{text}'; write {text[..at]}[]{rest[(index + 1)..]}";
+            var behind = rest[(index + 1)..];
+            return $"a path takes all entries of a list, got '{text}'; write {text[..at]}{(behind.Length == 0 ? "" : "[]")}{behind}";
         }
-        var what = rest.Length == 0 ? "its end" : $"'{rest[0]}'";
-        return $"not a path, got '{text}'; a name was expected before {what}: write author.name, items[].cost, and names with other characters in double quotes";
+        var where = rest.Length == 0 ? "at its end" : $"at '{rest[0]}'";
+        return $"not a path, got '{text}', which goes wrong {where}; write author.name or items[].cost, and names with other characters in double quotes";
     }
 }

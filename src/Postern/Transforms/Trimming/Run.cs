@@ -2,10 +2,11 @@ using System.Buffers;
 
 namespace Postern.Transforms.Trimming;
 
-/// <summary>What of one piece is kept: bytes that stand side by side are written at once.</summary>
+/// <summary>What of one piece is kept: bytes that stand side by side are copied at once.</summary>
 internal ref struct Run(ReadOnlySpan<byte> json, IBufferWriter<byte> output)
 {
-    private int from, to;
+    private Span<byte> room;
+    private int used, from, to;
 
     /// <summary>The piece.</summary>
     public readonly ReadOnlySpan<byte> Json = json;
@@ -15,7 +16,7 @@ internal ref struct Run(ReadOnlySpan<byte> json, IBufferWriter<byte> output)
     {
         if (start != to)
         {
-            Flush();
+            Copy(Json[from..to]);
             from = start;
         }
         to = end;
@@ -24,17 +25,30 @@ internal ref struct Run(ReadOnlySpan<byte> json, IBufferWriter<byte> output)
     /// <summary>Writes what doesn't stand in the piece.</summary>
     public void Write(ReadOnlySpan<byte> bytes)
     {
-        Flush();
-        output.Write(bytes);
+        Copy(Json[from..to]);
+        from = to;
+        Copy(bytes);
     }
 
-    /// <summary>Writes what was kept so far.</summary>
-    public void Flush()
+    /// <summary>Hands over what was kept and written.</summary>
+    public void End()
     {
-        if (to > from)
+        Copy(Json[from..to]);
+        output.Advance(used);
+        room = default;
+        (used, from) = (0, to);
+    }
+
+    private void Copy(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > room.Length - used)
         {
-            output.Write(Json[from..to]);
+            output.Advance(used);
+            used = 0;
+            // Rarely is more left than came.
+            room = output.GetSpan(Math.Max(bytes.Length, Json.Length - from));
         }
-        from = to;
+        bytes.CopyTo(room[used..]);
+        used += bytes.Length;
     }
 }

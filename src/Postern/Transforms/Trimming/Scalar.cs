@@ -1,4 +1,7 @@
 using System.Buffers;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Text.Unicode;
 
 namespace Postern.Transforms.Trimming;
@@ -20,10 +23,7 @@ internal enum Outcome : byte
 /// </summary>
 internal struct Scalar
 {
-    private static readonly SearchValues<byte> Telling = SearchValues.Create([.. Controls, (byte)'"', (byte)'\\', .. Enumerable.Range(0x80, 0x80).Select(b => (byte)b)]);
-    private static readonly SearchValues<byte> TellingInWide = SearchValues.Create([.. Controls, (byte)'"', (byte)'\\']);
-
-    private static IEnumerable<byte> Controls => Enumerable.Range(0, 0x20).Select(b => (byte)b);
+    private static readonly SearchValues<byte> TellingInWide = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(b => (byte)b)]);
 
     private enum State : byte
     {
@@ -44,20 +44,55 @@ internal struct Scalar
     /// <summary>Whether what came is a whole number, if nothing follows.</summary>
     public readonly bool IsNumber => state is State.Zero or State.Whole or State.Fraction or State.ExponentDigits;
 
-    /// <summary>Begins with its first byte; false where nothing begins so.</summary>
+    /// <summary>Begins a number or a word with its first byte; false where none begins so.</summary>
     public bool Begin(byte first)
     {
         state = first switch
         {
-            (byte)'"' => State.Text,
             (byte)'-' => State.Minus,
             (byte)'0' => State.Zero,
             >= (byte)'1' and <= (byte)'9' => State.Whole,
             (byte)'t' or (byte)'f' or (byte)'n' => State.Word,
             _ => State.None,
         };
-        (HasEscapes, letters, word) = (false, 1, first);
+        (letters, word) = (1, first);
         return state != State.None;
+    }
+
+    /// <summary>Passes over a text from its first quote, as far as nothing in it has to be looked at; whether that was all of it.</summary>
+    public bool PassText(ReadOnlySpan<byte> json, ref int at)
+    {
+        HasEscapes = false;
+        at = Telling(json, at + 1);
+        if (at < json.Length && json[at] == '"')
+        {
+            at++;
+            return true;
+        }
+        state = State.Text;
+        return false;
+    }
+
+    /// <summary>The next byte of a text that isn't plain ASCII, or ends it; the end of the piece where there is none.</summary>
+    private static int Telling(ReadOnlySpan<byte> json, int at)
+    {
+        ref var first = ref MemoryMarshal.GetReference(json);
+        for (; at <= json.Length - Vector128<byte>.Count; at += Vector128<byte>.Count)
+        {
+            var bytes = Vector128.LoadUnsafe(ref first, (nuint)at);
+            // As signed numbers, all beyond ASCII are less than 0.
+            var telling = Vector128.LessThan(bytes.AsSByte(), Vector128.Create((sbyte)' ')).AsByte()
+                | Vector128.Equals(bytes, Vector128.Create((byte)'"')) | Vector128.Equals(bytes, Vector128.Create((byte)'\\'));
+            if (telling != Vector128<byte>.Zero)
+            {
+                return at + BitOperations.TrailingZeroCount(telling.ExtractMostSignificantBits());
+            }
+        }
+        while (at < json.Length && (sbyte)json[at] >= ' ' && json[at] is not ((byte)'"' or (byte)'\\'))
+        {
+            at++;
+        }
+        return at;
     }
 
     /// <summary>Goes on from <paramref name="at"/>, and moves it behind what belongs to this.</summary>
@@ -77,13 +112,11 @@ internal struct Scalar
         {
             if (state == State.Text && bytes == 0)
             {
-                var length = json[at..].IndexOfAny(Telling);
-                if (length < 0)
+                at = Telling(json, at);
+                if (at == json.Length)
                 {
-                    at = json.Length;
                     return Outcome.More;
                 }
-                at += length;
                 var b = json[at];
                 if (b == '"')
                 {

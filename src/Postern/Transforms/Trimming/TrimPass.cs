@@ -56,7 +56,7 @@ internal sealed class TrimPass(Level root)
             }
         }
         Park(ref run);
-        run.Flush();
+        run.End();
         passed += piece.Length;
         return true;
     }
@@ -87,12 +87,17 @@ internal sealed class TrimPass(Level root)
             {
                 var outcome = scalar.Read(json, ref at);
                 good = outcome != Outcome.Broken;
-                if (outcome == Outcome.Ended && expect == Expect.CommaOrEnd && depth == whole)
-                {
-                    EndWhole();
-                }
+                EndScalar(outcome == Outcome.Ended);
+                continue;
             }
-            else if (IsSpace(json[at]))
+            var b = json[at];
+            if (b == '"' && expect <= Expect.NameOrEnd)
+            {
+                // Most texts end before anything in them tells something.
+                expect = expect <= Expect.ItemOrEnd ? Expect.CommaOrEnd : Expect.Colon;
+                EndScalar(scalar.PassText(json, ref at));
+            }
+            else if (IsSpace(b))
             {
                 if (keeps)
                 {
@@ -102,7 +107,8 @@ internal sealed class TrimPass(Level root)
             }
             else
             {
-                good = Mark(json[at++]);
+                good = Mark(b);
+                at++;
             }
         }
         if (keeps)
@@ -110,6 +116,14 @@ internal sealed class TrimPass(Level root)
             run.Keep(from, at);
         }
         return good;
+    }
+
+    private void EndScalar(bool ended)
+    {
+        if (ended && expect == Expect.CommaOrEnd && depth == whole)
+        {
+            EndWhole();
+        }
     }
 
     /// <summary>One byte between texts, numbers and words, where nothing is looked for.</summary>
@@ -125,9 +139,6 @@ internal sealed class TrimPass(Level root)
             case Expect.Value or Expect.ItemOrEnd:
                 expect = Expect.CommaOrEnd;
                 return scalar.Begin(b);
-            case Expect.Name or Expect.NameOrEnd:
-                expect = Expect.Colon;
-                return b == '"' && scalar.Begin(b);
             case Expect.Colon:
                 expect = Expect.Value;
                 return b == ':';
@@ -161,8 +172,8 @@ internal sealed class TrimPass(Level root)
             case Expect.Value or Expect.ItemOrEnd:
                 return Value(ref run, ref at);
             case Expect.Name or Expect.NameOrEnd when b == '"':
-                nameFrom = at++;
-                return scalar.Begin(b);
+                nameFrom = at;
+                return !scalar.PassText(run.Json, ref at) || Named(ref run, at);
             case Expect.Colon when b == ':':
                 (colon, expect) = (at++, Expect.Value);
                 return true;
@@ -205,14 +216,16 @@ internal sealed class TrimPass(Level root)
         return true;
     }
 
-    /// <summary>Reads on in a name; what becomes of its field is known once it is whole.</summary>
+    /// <summary>Reads on in a name.</summary>
     private bool Name(ref Run run, ref int at)
     {
         var outcome = scalar.Read(run.Json, ref at);
-        if (outcome != Outcome.Ended)
-        {
-            return outcome == Outcome.More;
-        }
+        return outcome == Outcome.Ended ? Named(ref run, at) : outcome == Outcome.More;
+    }
+
+    /// <summary>A name is whole: what becomes of its field?</summary>
+    private bool Named(ref Run run, int at)
+    {
         (expect, nameTo) = (Expect.Colon, at);
         if (parked is { WrittenCount: > 0 })
         {
@@ -359,6 +372,10 @@ internal sealed class TrimPass(Level root)
 
     private static int AfterSpace(ReadOnlySpan<byte> json, int at)
     {
+        if (++at < json.Length && json[at] > ' ')
+        {
+            return at;
+        }
         var length = json[at..].IndexOfAnyExcept(" \n\r\t"u8);
         return length < 0 ? json.Length : at + length;
     }
@@ -370,36 +387,5 @@ internal sealed class TrimPass(Level root)
             frames.Add(new Frame());
         }
         frames[depth - 1].Begin(level);
-    }
-
-    /// <summary>An object or a list in which the paths are followed.</summary>
-    private sealed class Frame
-    {
-        private ulong[] seen = [0];
-
-        public Level Level { get; private set; } = null!;
-
-        /// <summary>Whether something of it has been written.</summary>
-        public bool Wrote { get; set; }
-
-        public void Begin(Level level)
-        {
-            (Level, Wrote) = (level, false);
-            if (seen.Length * 64 < level.Count)
-            {
-                seen = new ulong[(level.Count + 63) / 64];
-            }
-            Array.Clear(seen);
-        }
-
-        /// <summary>Notes that a field came; false where it has come before.</summary>
-        public bool Take(int index)
-        {
-            ref var word = ref seen[index / 64];
-            var bit = 1UL << (index % 64);
-            var first = (word & bit) == 0;
-            word |= bit;
-            return first;
-        }
     }
 }
