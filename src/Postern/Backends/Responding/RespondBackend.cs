@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.FallingBack;
+using Postern.Transforms.Shaping;
 using Postern.Transforms.Trimming;
 
 namespace Postern.Backends.Responding;
@@ -19,6 +20,10 @@ internal sealed class RespondBackend : IBackend
         if (scope.Route.Sections.Written<FallbackSection>().Fallback is not null)
         {
             scope.Check.Warn(scope.Options<FallbackSection>(), "fallback", "has no effect where no upstream is called; remove it");
+        }
+        if (scope.Route.Sections.Written<ShapeSection>().Shape is not null)
+        {
+            scope.Check.Warn(scope.Options<ShapeSection>(), "shape", "has no effect where no upstream is called; remove it");
         }
         Trimmer.WarnUnused(scope);
         var (_, rules) = HeaderRules.Compile(scope);

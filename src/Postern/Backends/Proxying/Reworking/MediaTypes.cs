@@ -13,6 +13,16 @@ internal static class MediaTypes
     public static bool IsEventStream(FieldList fields) =>
         Any(fields, static type => type.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase)) && !IsJson(fields);
 
+    /// <summary>Says that it is JSON of no more special kind.</summary>
+    public static void Json(FieldList fields)
+    {
+        if (!Any(fields, static type => type.Equals("application/json", StringComparison.OrdinalIgnoreCase)))
+        {
+            fields.Remove("Content-Type");
+            fields.Add("Content-Type", "application/json");
+        }
+    }
+
     /// <summary>A field's value for a log, and only its beginning.</summary>
     public static string Quote(string? value) => value is null ? "no Content-Type" : value.Length > 60 ? $"'{value[..60]}…'" : $"'{value}'";
 

@@ -12,13 +12,14 @@ namespace Postern.Backends.Proxying.Reworking;
 /// </summary>
 internal sealed class Rework
 {
-    private readonly Trimmer trimmer;
+    private readonly Trimmer? trimmer;
+    private readonly Shaper? shaper;
     private readonly Counter read, written;
     private readonly Func<string, Counter> refused;
 
-    private Rework(RouteScope scope, Trimmer trimmer)
+    private Rework(RouteScope scope, Trimmer? trimmer, Shaper? shaper)
     {
-        this.trimmer = trimmer;
+        (this.trimmer, this.shaper) = (trimmer, shaper);
         var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
         read = metrics.Counter("postern_rework_read_bytes_total", "Bytes of upstreams' JSON that was trimmed or shaped.", ("gate", gate), ("route", route));
         written = metrics.Counter("postern_rework_written_bytes_total", "Bytes that were left of it.", ("gate", gate), ("route", route));
@@ -29,12 +30,13 @@ internal sealed class Rework
     /// <summary>The route's, or null where answers pass as they are.</summary>
     public static Rework? Compile(RouteScope scope)
     {
-        if (Trimmer.Compile(scope) is not { } trimmer)
+        var trimmer = Trimmer.Compile(scope);
+        if (trimmer is not null)
         {
-            return null;
+            scope.Note("trim", trimmer.ToString());
         }
-        scope.Note("trim", trimmer.ToString());
-        return new Rework(scope, trimmer);
+        var shaper = Shaper.Compile(scope);
+        return trimmer is null && shaper is null ? null : new Rework(scope, trimmer, shaper);
     }
 
     /// <summary>Asks the upstream for the whole of its answer, as it is.</summary>
@@ -47,9 +49,9 @@ internal sealed class Rework
         if (!reply.HasBody || status == StatusCodes.Status205ResetContent)
         {
             // What stands in the head of no body may still speak of one.
-            return status == StatusCodes.Status304NotModified || (call.Method == HttpMethod.Head && trimmer.Takes(status));
+            return status == StatusCodes.Status304NotModified || (call.Method == HttpMethod.Head && Takes(status));
         }
-        return trimmer.Takes(status) && (status < 300 ? !MediaTypes.IsEventStream(reply.Fields) : MediaTypes.IsJson(reply.Fields));
+        return Takes(status) && (status < 300 ? !MediaTypes.IsEventStream(reply.Fields) : MediaTypes.IsJson(reply.Fields));
     }
 
     /// <summary>Sends the answer on. What failed is given back: where nothing has reached the client, something else can answer.</summary>
@@ -65,23 +67,30 @@ internal sealed class Rework
             refused(refusal.Reason).Add();
             return new UpstreamException(Failure.UpstreamProtocol, refusal.Why);
         }
-        var answer = new TrimmedAnswer(context, exchange, call, reply, rules, trimmer.Begin((int)reply.StatusCode));
+        var status = (int)reply.StatusCode;
+        ReworkedAnswer answer = shaper is not null && IsGood(status)
+            ? new ShapedAnswer(context, exchange, call, reply, rules, trimmer?.Begin(status), shaper)
+            : new TrimmedAnswer(context, exchange, call, reply, rules, trimmer!.Begin(status));
         var failed = await answer.RelayAsync();
         read.Add(answer.BytesRead);
         written.Add(answer.BytesWritten);
         if (failed is not null)
         {
-            refused(answer.IsInvalid ? "invalid" : "broken").Add();
+            refused(answer.Reason).Add();
         }
         return failed;
     }
+
+    private bool Takes(int status) => trimmer?.Takes(status) == true || (shaper is not null && IsGood(status));
+
+    private static bool IsGood(int status) => status is >= 200 and < 300;
 
     /// <summary>Why an answer can't be read, as far as its head tells; null where it may be.</summary>
     private static (string Reason, string Why)? Refusal(UpstreamReply reply)
     {
         if (!MediaTypes.IsJson(reply.Fields))
         {
-            return ("type", $"the upstream answered {(int)reply.StatusCode} with {MediaTypes.Quote(reply.Fields.Find("Content-Type"))} instead of JSON, which this route trims");
+            return ("type", $"the upstream answered {(int)reply.StatusCode} with {MediaTypes.Quote(reply.Fields.Find("Content-Type"))} instead of the JSON that this route looks into");
         }
         if (reply.Fields.Find("Content-Encoding") is { } coding && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
         {

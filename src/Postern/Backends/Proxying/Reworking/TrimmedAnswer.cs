@@ -13,6 +13,7 @@ namespace Postern.Backends.Proxying.Reworking;
 /// the whole, and as long as nothing has left, what turns out to be no JSON is a 502.
 /// </summary>
 internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply, HeaderRules? rules, TrimPass pass)
+    : ReworkedAnswer(context, exchange, call, reply, rules)
 {
     private const int MostHeld = 64 * 1024;
 
@@ -20,19 +21,11 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
     private const int MostAtOnce = 16 * 1024;
 
     private readonly JsonOutput held = new(int.MaxValue);
-    private bool chunked;
+    private readonly HttpContext context = context;
+    private readonly UpstreamReply reply = reply;
 
-    /// <summary>Bytes that came.</summary>
-    public long BytesRead { get; private set; }
-
-    /// <summary>Bytes that left.</summary>
-    public long BytesWritten { get; private set; }
-
-    /// <summary>Whether what came isn't JSON.</summary>
-    public bool IsInvalid { get; private set; }
-
-    /// <summary>Sends the answer; gives back what failed.</summary>
-    public async Task<UpstreamException?> RelayAsync()
+    /// <inheritdoc/>
+    public override async Task<UpstreamException?> RelayAsync()
     {
         using var _ = held;
         try
@@ -76,27 +69,7 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
         return null;
     }
 
-    private UpstreamException Invalid()
-    {
-        IsInvalid = true;
-        return new UpstreamException(context.Response.HasStarted ? Failure.UpstreamBroken : Failure.UpstreamProtocol, $"the upstream's answer is {pass.Problem}");
-    }
-
-    /// <summary>The head; before anything else leaves.</summary>
-    private void Begin(long? length)
-    {
-        ResponseHead.Copy(context, exchange, reply, rules, reworked: true);
-        context.Response.ContentLength = length;
-        chunked = length is null && HttpProtocol.IsHttp11(context.Request.Protocol);
-        if (chunked)
-        {
-            context.Response.Headers.TransferEncoding = "chunked";
-        }
-        if (call.ExpectContinue && !call.BodyBegun)
-        {
-            Answer.CloseUnasked(context);
-        }
-    }
+    private UpstreamException Invalid() => Fail("invalid", $"is {pass.Problem}");
 
     private async ValueTask SendAsync()
     {
@@ -116,7 +89,7 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
             Begin(reply.Trailers is { Count: > 0 } ? null : held.Length);
         }
         Write();
-        ResponseBody.WriteEnd(context, reply, chunked);
+        ResponseBody.WriteEnd(context, reply, IsChunked);
         if (context.Response.HasStarted && !HttpProtocol.IsHttp2(context.Request.Protocol) && !HttpProtocol.IsHttp3(context.Request.Protocol))
         {
             await ResponseBody.FlushAsync(context.Response.BodyWriter);
@@ -129,9 +102,8 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
         {
             return;
         }
-        exchange.BytesSent += held.Length;
-        BytesWritten += held.Length;
-        if (chunked)
+        Left(held.Length);
+        if (IsChunked)
         {
             ResponseBody.WriteChunk(context.Response.BodyWriter, held.Written);
         }

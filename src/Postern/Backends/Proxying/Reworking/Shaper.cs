@@ -1,0 +1,70 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Postern.Pipeline;
+using Postern.Pipeline.Telemetry;
+using Postern.Transforms.JmesPath;
+using Postern.Transforms.Json;
+using Postern.Transforms.Shaping;
+
+namespace Postern.Backends.Proxying.Reworking;
+
+/// <summary>A route's <c>shape</c>, with what its expressions ask of the request; counts what they can't work out.</summary>
+internal sealed partial class Shaper
+{
+    private const int BetweenWarnings = 60_000;
+
+    private readonly Shape shape;
+    private readonly IReadOnlyList<string> parameters;
+    private readonly Counter failed;
+    private readonly ILogger logger;
+    private readonly string route;
+    private long toldAt = Environment.TickCount64 - BetweenWarnings;
+
+    private Shaper(RouteScope scope, Shape shape)
+    {
+        (this.shape, parameters, logger, route) = (shape, scope.Template.Parameters, scope.Logger, scope.Label);
+        failed = MetricRegistry.Of(scope.State).Counter(
+            "postern_shape_fields_failed_total", "Fields that are null because their expression couldn't be worked out.", ("gate", scope.Gate.Name), ("route", scope.Label));
+    }
+
+    /// <summary>The route's, or null where it has no shape.</summary>
+    public static Shaper? Compile(RouteScope scope)
+    {
+        if (Shape.Compile(scope) is not { } shape)
+        {
+            return null;
+        }
+        if (shape.Variables.Contains("body"))
+        {
+            scope.Check.Error(scope.Options<ShapeSection>(), "shape", "$body isn't known here, because a request's body goes on to the upstream as it comes; leave it out, or write compose: instead of to:");
+        }
+        scope.Note("shape", $"the whole answer is read, up to {ShapedAnswer.MostBytes >> 20}MB, and shaped");
+        return new Shaper(scope, shape);
+    }
+
+    /// <summary>Writes the shape of an answer; or says why it can't be.</summary>
+    public string? Write(HttpContext context, Exchange exchange, in JsonValue root, JsonOutput output)
+    {
+        using var variables = shape.Variables.Count == 0 ? null : new RequestVariables(context, exchange, parameters);
+        var evaluation = new Evaluation(variables);
+        shape.Write(root, evaluation, output);
+        if (evaluation.Failed > 0)
+        {
+            failed.Add(evaluation.Failed);
+            Warn(evaluation.WhyFailed!);
+        }
+        return evaluation.IsSpent ? "takes more work to shape than may be" : output.IsFull ? $"has a shape of more than {ShapedAnswer.MostBytes >> 20} MB" : null;
+    }
+
+    private void Warn(string why)
+    {
+        var (told, now) = (Volatile.Read(ref toldAt), Environment.TickCount64);
+        if (now - told >= BetweenWarnings && Interlocked.CompareExchange(ref toldAt, now, told) == told)
+        {
+            LogFailed(logger, route, why);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Route}: fields are null because an expression couldn't be worked out: {Why}. Told once a minute at most")]
+    private static partial void LogFailed(ILogger logger, string route, string why);
+}
