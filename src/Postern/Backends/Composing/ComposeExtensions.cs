@@ -38,9 +38,6 @@ public static class ComposeExtensions
     /// <summary>How many sources a route may have.</summary>
     public static T MaxSources<T>(this T at, int sources) where T : SectionBuilder => at.Composing("maxSources", o => o with { MaxSources = sources });
 
-    /// <summary>Bytes of all sources' answers together.</summary>
-    public static T MaxBytes<T>(this T at, ByteSize bytes) where T : SectionBuilder => at.Composing("maxBytes", o => o with { MaxBytes = bytes });
-
     private static T Composing<T>(this T at, string key, Func<ComposeSection, ComposeSection> change) where T : SectionBuilder
     {
         at.Sections.Off.Remove(key);

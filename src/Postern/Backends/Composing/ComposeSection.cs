@@ -23,9 +23,6 @@ public sealed record ComposeSection : Options
     /// <summary>How many sources a route may have.</summary>
     [Default("10"), Range("1", "50")] public int? MaxSources { get; init; }
 
-    /// <summary>Bytes of all sources' answers together; a source past it fails. Each source has a <c>maxBytes</c> of its own too.</summary>
-    [Default("16MB"), Range("1KB", "1GB")] public ByteSize? MaxBytes { get; init; }
-
     /// <inheritdoc/>
     public override void Validate(Check check)
     {

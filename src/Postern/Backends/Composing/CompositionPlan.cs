@@ -86,7 +86,7 @@ internal sealed class CompositionPlan
         {
             ReadsBody = shape?.Variables.Contains("body") == true || sources.Any(s => s.ReadsBody),
             Timeout = scope.Options<TimeoutSection>().Timeout ?? TimeSpan.FromSeconds(30),
-            MaxBytes = section.MaxBytes!.Value.Bytes,
+            MaxBytes = scope.Options<ShapeSection>().MostBytes,
             Shape = shape,
             Trimmer = trimmer,
             Meta = section.Meta is null ? null : Named(section.Meta),
@@ -99,7 +99,7 @@ internal sealed class CompositionPlan
     public string Describe(ComposeSection section)
     {
         var text = new StringBuilder();
-        text.Append($"{Sources.Length} source{(Sources.Length == 1 ? "" : "s")}, all within {Scalars.Format(Timeout)}, {section.MaxBytes} together");
+        text.Append($"{Sources.Length} source{(Sources.Length == 1 ? "" : "s")}, all within {Scalars.Format(Timeout)}, {new ByteSize(MaxBytes)} together");
         var width = Sources.Max(s => s.Name.Length);
         foreach (var level in Sources.GroupBy(s => levels[s.Index]).OrderBy(g => g.Key))
         {

@@ -16,6 +16,14 @@ public static class ShapeExtensions
         return at;
     }
 
+    /// <summary>How many bytes of JSON a shaped or composed answer may be made of.</summary>
+    public static T MaxBytes<T>(this T at, ByteSize bytes) where T : SectionBuilder
+    {
+        at.Sections.Off.Remove("maxBytes");
+        at.Sections.Set<ShapeSection>(o => o with { MaxBytes = bytes });
+        return at;
+    }
+
     /// <summary>The answer stays as it is, whatever the gate says.</summary>
     public static RouteBuilder ShapeOff(this RouteBuilder route)
     {

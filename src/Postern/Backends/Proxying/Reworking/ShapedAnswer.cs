@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using Postern.Config;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.Json;
@@ -14,9 +15,6 @@ namespace Postern.Backends.Proxying.Reworking;
 internal sealed class ShapedAnswer(HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply, HeaderRules? rules, TrimPass? pass, Shaper shaper)
     : ReworkedAnswer(context, exchange, call, reply, rules)
 {
-    /// <summary>How much is read of an answer, and how much may become of it.</summary>
-    public const int MostBytes = 16 << 20;
-
     /// <summary>What is larger takes longer than a thread that does I/O may be away.</summary>
     private const int MostAtOnce = 64 * 1024;
 
@@ -27,7 +25,7 @@ internal sealed class ShapedAnswer(HttpContext context, Exchange exchange, Upstr
     /// <inheritdoc/>
     public override async Task<UpstreamException?> RelayAsync()
     {
-        using var body = new JsonOutput(MostBytes);
+        using var body = new JsonOutput(shaper.MostBytes);
         if (await ReadAsync(body) is { } failed)
         {
             return failed;
@@ -42,7 +40,7 @@ internal sealed class ShapedAnswer(HttpContext context, Exchange exchange, Upstr
         {
             await Task.Yield();
         }
-        using var output = new JsonOutput(MostBytes);
+        using var output = new JsonOutput(shaper.MostBytes);
         if (!JsonText.TryRead(body.WrittenMemory, out var text, out var problem))
         {
             return Fail("invalid", $"is not JSON: {problem}");
@@ -76,9 +74,9 @@ internal sealed class ShapedAnswer(HttpContext context, Exchange exchange, Upstr
                 {
                     return Fail("invalid", $"is {pass.Problem}");
                 }
-                if (BytesRead > MostBytes || body.IsFull)
+                if (BytesRead > shaper.MostBytes || body.IsFull)
                 {
-                    return Fail("large", $"has more than {MostBytes >> 20} MB, and a shape needs all of it");
+                    return Fail("large", $"has more than maxBytes ({new ByteSize(shaper.MostBytes)}), and a shape needs all of it");
                 }
             }
         }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Transforms.JmesPath;
@@ -23,9 +24,13 @@ internal sealed partial class Shaper
     private Shaper(RouteScope scope, Shape shape)
     {
         (this.shape, parameters, logger, route) = (shape, scope.Template.Parameters, scope.Logger, scope.Label);
+        MostBytes = scope.Options<ShapeSection>().MostBytes;
         failed = MetricRegistry.Of(scope.State).Counter(
             "postern_shape_fields_failed_total", "Fields that are null because their expression couldn't be worked out.", ("gate", scope.Gate.Name), ("route", scope.Label));
     }
+
+    /// <summary>How much is read of an answer, and how much may become of it.</summary>
+    public int MostBytes { get; }
 
     /// <summary>The route's, or null where it has no shape.</summary>
     public static Shaper? Compile(RouteScope scope)
@@ -38,8 +43,9 @@ internal sealed partial class Shaper
         {
             scope.Check.Error(scope.Options<ShapeSection>(), "shape", "$body isn't known here, because a request's body goes on to the upstream as it comes; leave it out, or write compose: instead of to:");
         }
-        scope.Note("shape", $"the whole answer is read, up to {ShapedAnswer.MostBytes >> 20}MB, and shaped");
-        return new Shaper(scope, shape);
+        var shaper = new Shaper(scope, shape);
+        scope.Note("shape", $"the whole answer is read, up to {new ByteSize(shaper.MostBytes)}, and shaped");
+        return shaper;
     }
 
     /// <summary>Writes the shape of an answer; or says why it can't be.</summary>
@@ -53,7 +59,7 @@ internal sealed partial class Shaper
             failed.Add(evaluation.Failed);
             Warn(evaluation.WhyFailed!);
         }
-        return evaluation.IsSpent ? "takes more work to shape than may be" : output.IsFull ? $"has a shape of more than {ShapedAnswer.MostBytes >> 20} MB" : null;
+        return evaluation.IsSpent ? "takes more work to shape than may be" : output.IsFull ? $"has a shape of more than maxBytes ({new ByteSize(MostBytes)})" : null;
     }
 
     private void Warn(string why)
