@@ -36,7 +36,7 @@ internal static class Report
             versions.Add($"{contestant.Name} {await Shell.VersionAsync(contestant.Version)}");
         }
         Line(text, $"{TimeProvider.System.GetUtcNow():yyyy-MM-dd}, {Environment.MachineName}: {processor}, {Environment.ProcessorCount} cores, {memory} GB, {RuntimeInformation.OSDescription}, kernel {File.ReadAllText("/proc/sys/kernel/osrelease").Trim()}.");
-        Line(text, $"{string.Join(", ", versions)}; .NET {Environment.Version}.");
+        Line(text, $"{string.Join(", ", versions)}{(versions.Count > 0 ? "; " : "")}.NET {Environment.Version}.");
         Line(text, $"{plan.Rounds} interleaved {(plan.Rounds == 1 ? "round" : "rounds")} of {plan.Seconds:0} s after {plan.WarmUp:0} s of warm-up; medians. Load, gateway and backend share the machine.");
     }
 
