@@ -9,6 +9,7 @@ using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Transforms;
 using Postern.Transforms.Json;
+using Postern.Transforms.Shaping;
 
 namespace Postern.Backends.Composing.Handlers;
 
@@ -39,7 +40,7 @@ internal sealed class HandlerRoute
         forwarding = Forwarding.Compile(scope, section, section.Forward);
         (requestRules, responseRules) = HeaderRules.Compile(scope);
         (meta, serverTiming) = (section.Meta, section.ServerTiming == true);
-        (MaxSources, MaxBytes) = (section.MaxSources!.Value, section.MaxBytes!.Value.Bytes);
+        (MaxSources, MaxBytes) = (section.MaxSources!.Value, scope.Options<ShapeSection>().MostBytes);
         Timeout = scope.Options<TimeoutSection>().Timeout ?? UsualTimeout;
         var (registry, gate) = (MetricRegistry.Of(scope.State), scope.Gate.Name);
         measured = name => new SourceMetrics(registry, gate, Label, name);

@@ -7,6 +7,7 @@ using Postern.Backends.Composing;
 using Postern.Backends.Composing.Handlers;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Transforms.Shaping;
 
 namespace Postern.Tests.Backends.Composing.Handlers;
 
