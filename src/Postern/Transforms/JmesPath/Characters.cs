@@ -21,6 +21,17 @@ internal static class Characters
         return count;
     }
 
+    /// <summary>The same of UTF-8 that is known to be right.</summary>
+    public static int Count(ReadOnlySpan<byte> utf8)
+    {
+        var count = 0;
+        foreach (var b in utf8)
+        {
+            count += (b & 0xC0) != 0x80 ? 1 : 0;
+        }
+        return count;
+    }
+
     /// <summary>Each of them.</summary>
     public static List<string> Of(string text)
     {

@@ -35,7 +35,7 @@ internal sealed class JsonFields
     public void Write(JsonOutput output, bool compact)
     {
         output.Write((byte)'{');
-        for (var i = 0; i < values.Length; i++)
+        for (var i = 0; i < values.Length && !output.IsFull; i++)
         {
             output.Write(names.Written[i]);
             values[i].Write(output, compact);

@@ -40,6 +40,11 @@ internal static class JsonNames
         Span<int> seen = stackalloc int[Few];
         for (int i = 0, at = index + 1; i < count; i++, at = tokens[at + 1].Next)
         {
+            // Each comparison would have to decode it.
+            if (tokens[at].Escaped && count > 2)
+            {
+                return ManyHaveTwice(text, tokens, index);
+            }
             for (var j = 0; j < i; j++)
             {
                 if (tokens[seen[j]].Next == tokens[at].Next && AreSame(text, in tokens[seen[j]], in tokens[at]))

@@ -94,8 +94,7 @@ internal ref struct JsonScanner
                 }
                 at++;
                 depth--;
-                ref var token = ref tokens[open[depth]];
-                token = token with { End = at, Next = count, Count = entries[depth] };
+                tokens[open[depth]] = new JsonToken(tokens[open[depth]].Start, at, count, container, false, entries[depth]);
                 if (container == JsonKind.Object && JsonNames.HasTwice(text, tokens, open[depth]))
                 {
                     return $"a name twice in the object that ends at byte {at}";

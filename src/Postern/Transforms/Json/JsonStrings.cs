@@ -8,6 +8,9 @@ namespace Postern.Transforms.Json;
 /// <summary>Texts of JSON: what their escapes mean, and how a text is written.</summary>
 internal static class JsonStrings
 {
+    /// <summary>Characters that are written at once.</summary>
+    private const int Chunk = 1024;
+
     private static readonly SearchValues<char> NeedsEscape = SearchValues.Create(['"', '\\', .. Enumerable.Range(0, 0x20).Select(c => (char)c)]);
 
     /// <summary>What a text with escapes, without its quotes, says. Half of a surrogate pair alone becomes U+FFFD: it is no character.</summary>
@@ -50,6 +53,13 @@ internal static class JsonStrings
 
     private static void WritePlain(JsonOutput output, ReadOnlySpan<char> text)
     {
+        // Room for the worst case is three times the text: not of a long one at once.
+        while (text.Length > Chunk && !output.IsFull)
+        {
+            var length = char.IsHighSurrogate(text[Chunk - 1]) ? Chunk - 1 : Chunk;
+            WritePlain(output, text[..length]);
+            text = text[length..];
+        }
         var room = output.Reserve(Encoding.UTF8.GetMaxByteCount(text.Length));
         output.Advance(Encoding.UTF8.GetBytes(text, room));
     }

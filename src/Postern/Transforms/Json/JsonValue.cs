@@ -294,6 +294,11 @@ internal readonly struct JsonValue
         var first = true;
         foreach (var item in Items)
         {
+            // Made values may hold one another so often that only this ends.
+            if (output.IsFull)
+            {
+                return;
+            }
             if (!first)
             {
                 output.Write((byte)',');

@@ -28,7 +28,7 @@ internal readonly ref struct Call(Run run, Node? expression)
     public bool SpendSearch(long length, long part) => run.SpendSearch(length, part);
 
     /// <summary>The argument that is an expression, of a value.</summary>
-    public JsonValue Apply(in JsonValue value) => expression!.Evaluate(value, run);
+    public JsonValue Apply(in JsonValue value) => run.Spend(1 + expression!.Size / 4) ? expression.Evaluate(value, run) : Spent;
 
     /// <summary>Whether two values say the same.</summary>
     public bool AreEqual(in JsonValue a, in JsonValue b) => Equal.Are(a, b, run);

@@ -21,7 +21,11 @@ internal static class Lists
         {
             return JsonValue.Of((double)value.Count);
         }
-        return Texts.Text(value, call) is { } text ? JsonValue.Of((double)Characters.Count(text)) : Call.Spent;
+        if (!call.SpendText(value.Length))
+        {
+            return Call.Spent;
+        }
+        return JsonValue.Of((double)(value.TryPlain(out var utf8) ? Characters.Count(utf8) : Characters.Count(value.AsString())));
     }
 
     private static JsonValue Reverse(ReadOnlySpan<JsonValue> arguments, Call call)
@@ -64,7 +68,7 @@ internal static class Lists
         var count = 0;
         foreach (var item in arguments[1].Items)
         {
-            var made = call.Spend() ? call.Apply(item) : Call.Spent;
+            var made = call.Apply(item);
             if (made.IsError)
             {
                 return made;

@@ -78,7 +78,7 @@ internal static class Objects
         var made = new Made();
         foreach (var item in arguments[0].Items)
         {
-            var key = call.Spend() ? call.Apply(item) : Call.Spent;
+            var key = call.Apply(item);
             if (key.IsNull)
             {
                 continue;

@@ -57,7 +57,7 @@ internal static class Sorting
         var count = 0;
         foreach (var item in list.Items)
         {
-            var value = byExpression && call.Spend() ? call.Apply(item) : item;
+            var value = byExpression ? call.Apply(item) : item;
             if (value.IsError)
             {
                 return value;

@@ -106,6 +106,10 @@ internal static class Texts
         {
             return arguments[0];
         }
+        if (most == int.MaxValue)
+        {
+            return call.SpendText(text.AsSpan().Count(old) * (long)with.Length) ? JsonValue.Of(text.Replace(old, with, StringComparison.Ordinal)) : Call.Spent;
+        }
         var made = new StringBuilder(text.Length + with.Length);
         var from = 0;
         for (; at >= 0 && most > 0; most--)

@@ -8,19 +8,27 @@ namespace Postern.Transforms.JmesPath.Nodes;
 /// </summary>
 internal abstract class Node
 {
+    /// <summary>Bytes that are copied for one step.</summary>
+    private const int Copied = 64;
+
     protected Node(params ReadOnlySpan<Node> parts)
     {
         IsConstant = parts.Length > 0;
         foreach (var part in parts)
         {
             Depth = Math.Max(Depth, part.Depth);
+            Size += part.Size;
             IsConstant &= part.IsConstant;
         }
         Depth++;
+        Size++;
     }
 
     /// <summary>Nodes within one another, this one counted.</summary>
     public int Depth { get; }
+
+    /// <summary>Nodes altogether, this one counted.</summary>
+    public int Size { get; }
 
     /// <summary>Whether it depends on nothing, so that it can be worked out beforehand.</summary>
     public bool IsConstant { get; protected init; }
@@ -53,8 +61,10 @@ internal abstract class Node
             case JsonKind.Error:
                 return run.Fail(value.Why);
             default:
+                var start = output.Length;
                 value.Write(output);
-                return Written.Value;
+                // What is written may be taken back, so the bound of the output alone bounds nothing.
+                return run.Spend((output.Length - start) / Copied) ? Written.Value : run.Fail(Run.Spent.Why);
         }
     }
 

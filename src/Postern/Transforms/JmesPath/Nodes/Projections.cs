@@ -5,6 +5,9 @@ namespace Postern.Transforms.JmesPath.Nodes;
 /// <summary>An expression for each entry of something; an entry for which it is null is left out.</summary>
 internal abstract class Projection(Node from, Node each, Node? condition = null) : Node(condition is null ? [from, each] : [from, each, condition])
 {
+    /// <summary>Steps that an entry costs: the more is to be done with it, the more.</summary>
+    private readonly int cost = 1 + (each.Size + (condition?.Size ?? 0)) / 4;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var source = from.Evaluate(current, run);
@@ -57,7 +60,7 @@ internal abstract class Projection(Node from, Node each, Node? condition = null)
     /// <summary>Takes one entry; false where that was the last.</summary>
     protected bool Take(in JsonValue entry, ref Collected into)
     {
-        if (!into.Run.Spend())
+        if (!into.Run.Spend(cost))
         {
             return into.Stop(Run.Spent);
         }
@@ -213,6 +216,11 @@ internal sealed class Slice(Node from, Bounds bounds, Node each) : Projection(fr
     protected override void Go(in JsonValue source, ref Collected into)
     {
         var (start, stop, step) = bounds.Of(source.Count);
+        if (!into.Run.Spend(Math.Max(start, stop) / 16))
+        {
+            into.Stop(Run.Spent);
+            return;
+        }
         if (step > 0)
         {
             var at = 0L;
@@ -227,11 +235,6 @@ internal sealed class Slice(Node from, Bounds bounds, Node each) : Projection(fr
             return;
         }
         // Lists are gone over forwards only.
-        if (!into.Run.Spend(source.Count / 16))
-        {
-            into.Stop(Run.Spent);
-            return;
-        }
         var items = new JsonValue[Math.Max(0, start + 1)];
         var count = 0;
         foreach (var item in source.Items)

@@ -149,7 +149,13 @@ internal sealed class Parser
                 Take(TokenKind.Colon, "':'");
                 return new Choice(left, yes, Expression(Strength(TokenKind.Question) - 1));
         }
+        var operand = at;
         var right = Expression(Strength(token.Kind));
+        if (Strength(token.Kind) is 6 or 7)
+        {
+            CheckNumber(left, token);
+            CheckNumber(right, tokens[operand]);
+        }
         return token.Kind switch
         {
             TokenKind.Pipe => new Pipe(left, right),
@@ -358,6 +364,15 @@ internal sealed class Parser
         var body = Expression(0);
         scope.Close(names.Count);
         return new Let(slots, [.. values], body);
+    }
+
+    /// <summary>Whatever the answer says, nothing can be worked out with what is no number.</summary>
+    private static void CheckNumber(Node operand, Token place)
+    {
+        if (operand is Literal { Value.Kind: not JsonKind.Number })
+        {
+            throw new Unreadable(place.Start, "a number expected beside the operator, got what is none,", "texts are put together by join: join(' ', [a, b])") { Code = JsonNumbers.NotANumber.Why };
+        }
     }
 
     /// <summary>Works out what is constant; what fails then would fail each time.</summary>
