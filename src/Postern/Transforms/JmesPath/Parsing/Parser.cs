@@ -371,7 +371,7 @@ internal sealed class Parser
     {
         if (operand is Literal { Value.Kind: not JsonKind.Number })
         {
-            throw new Unreadable(place.Start, "a number expected beside the operator, got what is none,", "texts are put together by join: join(' ', [a, b])") { Code = JsonNumbers.NotANumber.Why };
+            throw new Unreadable(place.Start, "what is no number, beside an operator of numbers,", "texts are put together by join: join(' ', [a, b])") { Code = JsonNumbers.NotANumber.Why };
         }
     }
 
@@ -408,7 +408,7 @@ internal sealed class Parser
         {
             fix = Here.Kind switch
             {
-                TokenKind.Number => "a number that is a value stands between backticks: `1`",
+                TokenKind.Number => $"a number that is a value stands between backticks: `{Here.Text}`",
                 TokenKind.Assign => "two values are compared by ==",
                 TokenKind.Reference => "& stands only before an argument of a function",
                 TokenKind.LeftBrace => "an object of expressions stands behind a dot: a.{b: c}",
