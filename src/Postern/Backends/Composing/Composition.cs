@@ -244,7 +244,7 @@ internal sealed class Composition : IValueTaskSource
         {
             return SourceFailure.Needs(why);
         }
-        call.Upstream = source.Upstream;
+        (call.Upstream, call.Grpc) = (source.Upstream, source.Grpc);
         call.Method = source.Method;
         call.Target = source.Forwarding.Query ? WithQuery(target!, exchange.Query) : target!;
         (call.Timeout, call.MaxBytes, call.Accept) = (source.Timeout, source.MaxBytes, source.Accept);

@@ -153,11 +153,13 @@ internal sealed class CompositionPlan
     private static void CheckShape(RouteScope scope, ComposeSection section, Shape? shape)
     {
         var written = scope.Options<ShapeSection>();
-        if (shape is not null)
+        // What is renamed has another name for the shape.
+        if (shape is not null && scope.Options<TrimSection>().Rename is null)
         {
             foreach (var root in shape.Roots.Where(r => !section.Compose!.ContainsKey(r)))
             {
-                scope.Check.Error(written, "shape", $"no source named '{root}'{Nearest.Hint(root, section.Compose!.Keys)} (there are {string.Join(", ", section.Compose!.Keys)})");
+                scope.Check.Error(written, "shape", scope.Template.Parameters.Contains(root) ? $"'{root}' is a parameter of the route, no source; write $params.{root}"
+                    : $"no source named '{root}'{Nearest.Hint(root, section.Compose!.Keys)} (there are {string.Join(", ", section.Compose!.Keys)})");
             }
         }
         if (section.Meta is not { } meta)

@@ -1,5 +1,6 @@
 using Postern.Config;
 using Postern.Pipeline;
+using Postern.Transforms.Grpc;
 using Postern.Transforms.JmesPath;
 using Postern.Transforms.Json;
 using Postern.Transforms.Shaping;
@@ -20,6 +21,9 @@ internal sealed class Source
     public required UpstreamHandle Upstream { get; init; }
 
     public required HttpMethod Method { get; init; }
+
+    /// <summary>The gRPC method that is called; null for HTTP.</summary>
+    public GrpcMethod? Grpc { get; init; }
 
     /// <summary>Path and query.</summary>
     public required Template Target { get; init; }

@@ -5,6 +5,7 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Postern.Config;
 using Postern.Pipeline;
+using Postern.Transforms.Grpc;
 using Postern.Transforms.Json;
 using Postern.Wire;
 
@@ -22,6 +23,9 @@ internal sealed class SourceCall
 
     /// <summary>Statuses of success where none are written.</summary>
     public static readonly StatusSet Success = new([new StatusRange(200, 299)]);
+
+    /// <summary>The gRPC method that is called, with <see cref="Body"/> for its message; null for HTTP.</summary>
+    public GrpcMethod? Grpc { get; set; }
 
     /// <summary>Who is called.</summary>
     public UpstreamHandle Upstream { get; set; } = null!;
@@ -68,6 +72,10 @@ internal sealed class SourceCall
         SourceResult result;
         try
         {
+            if (Grpc is not null)
+            {
+                return await CallAsync(Grpc, exchange, bounds) with { Ticks = Stopwatch.GetTimestamp() - began };
+            }
             reply = (UpstreamReply)await Upstream.Chain.SendAsync(Prepare(exchange), bounds.Token);
             if (Judge(reply) is { } judged)
             {
@@ -91,6 +99,52 @@ internal sealed class SourceCall
         reply = null;
         result.Ticks = Stopwatch.GetTimestamp() - began;
         return result;
+    }
+
+    /// <summary>JSON in, gRPC out, JSON back. It is bounded in time by itself: nobody else sees its body.</summary>
+    private async ValueTask<SourceResult> CallAsync(GrpcMethod method, Exchange exchange, CallBounds bounds)
+    {
+        JsonText? input = null;
+        if (Body is { } body && !JsonText.TryRead(body, out input, out var problem))
+        {
+            return new SourceResult { Failure = SourceFailure.Needs($"what would be sent is no JSON: {problem}") };
+        }
+        using var message = input;
+        using var own = Timeout is { } timeout ? CancellationTokenSource.CreateLinkedTokenSource(bounds.Token) : null;
+        using var expiring = own?.Token.UnsafeRegister(static c => ((SourceCall)c!).IsExpired = true, this) ?? default;
+        own?.CancelAfter(Timeout!.Value);
+        var call = new UpstreamCall { Exchange = exchange, Fields = Fields, Timeout = Timeout, FieldsAreChecked = exchange.FieldsAreBytes };
+        var said = await method.CallAsync(call, input?.Root ?? JsonValue.Null, (int)Math.Min(MaxBytes, int.MaxValue), own?.Token ?? bounds.Token);
+        if (said.Fault != GrpcFault.None)
+        {
+            return new SourceResult
+            {
+                Failure = said.Fault switch
+                {
+                    GrpcFault.Input => SourceFailure.Needs($"what would be sent is not the method's message: {said.Problem}"),
+                    GrpcFault.TooLarge => SourceFailure.TooLarge(said.Problem ?? "its answer is too large"),
+                    _ => SourceFailure.Invalid(said.Problem ?? "its answer is not gRPC"),
+                },
+            };
+        }
+        if (said.Status == GrpcStatus.DeadlineExceeded)
+        {
+            return new SourceResult { Failure = SourceFailure.Late(said.Problem ?? "it answered DEADLINE_EXCEEDED") };
+        }
+        if (said.HttpStatus == 404 && MayBeMissing)
+        {
+            return new SourceResult { IsMissing = true };
+        }
+        if (said.Json is not { } json)
+        {
+            return Accept.Has(said.HttpStatus) ? default : new SourceResult { Failure = SourceFailure.Answered(said.HttpStatus, null, null) with { Why = said.Problem ?? $"it answered {said.HttpStatus}" } };
+        }
+        if (!bounds.Take(json.Bytes.Length))
+        {
+            json.Dispose();
+            return new SourceResult { Failure = SourceFailure.TooLarge("the answers of all sources together have more than the route's maxBytes") };
+        }
+        return new SourceResult { Text = json, Value = json.Root };
     }
 
     /// <summary>Its time is over within its body.</summary>
@@ -214,7 +268,7 @@ internal sealed class SourceCall
 
     private SourceFailure FailureOf(Exception e, CallBounds bounds)
     {
-        if (IsExpired || bounds.IsLate)
+        if (bounds.IsLate || (IsExpired && !bounds.Token.IsCancellationRequested))
         {
             return SourceFailure.Late(IsExpired ? $"it did not end its answer within {Scalars.Format(Timeout!.Value)}" : "it did not answer within the route's timeout");
         }

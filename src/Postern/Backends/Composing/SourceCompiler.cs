@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Transforms;
+using Postern.Transforms.Grpc;
 using Postern.Transforms.JmesPath;
 using Postern.Transforms.Json;
 using Postern.Transforms.Shaping;
@@ -44,12 +45,9 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             return null; // It was told when it was read.
         }
-        var (upstream, path, wrong) = UpstreamUrl.Parse(scope, url);
-        var (target, mistake) = upstream is null ? (null, wrong) : Template.Url(path, parameters);
+        var (upstream, target, grpc) = url.StartsWith(GrpcMethod.Scheme, StringComparison.Ordinal) ? Method(options, key, url) : Path(options, key, url);
         if (target is null)
         {
-            // Of a path that couldn't be read, no parameters are known.
-            Error(options, key, ReferenceEquals(scope.Template, Wire.PathTemplate.Empty) && upstream is not null ? null : mistake);
             return null;
         }
         var reads = new Reads(this, name, options);
@@ -59,9 +57,9 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         }
         var headers = Headers(options, reads);
         var (when, each) = (Parse(options, "when", options.When), Parse(options, "each", options.Each));
-        reads.Add(when, "when");
+        reads.Add(when, "when", ofEach: false);
         reads.Add(each, "each", ofEach: false);
-        var body = Body(options, key, reads);
+        var body = Body(options, grpc is null ? key : "post", reads, grpc);
         var (fallback, missing) = (Fixed(options.Fallback), Fixed(options.Missing));
         Options forwarding = options.Forward is null ? section : options;
         return new Source
@@ -70,6 +68,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             Index = index,
             Label = $"{key.ToUpperInvariant()} {url}",
             Upstream = upstream!,
+            Grpc = grpc,
             Method = HttpMethod.Parse(key.ToUpperInvariant()),
             Target = target,
             Body = body,
@@ -89,6 +88,46 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             ReadsBody = reads.Body,
             Metrics = new SourceMetrics(scope, name),
         };
+    }
+
+    /// <summary>An upstream, and the path there.</summary>
+    private (UpstreamHandle?, Template?, GrpcMethod?) Path(SourceOptions options, string key, string url)
+    {
+        var (upstream, path, wrong) = UpstreamUrl.Parse(scope, url);
+        var (target, mistake) = upstream is null ? (null, wrong) : Template.Url(path, parameters);
+        if (target is null)
+        {
+            // Of a path that couldn't be read, no parameters are known.
+            Error(options, key, ReferenceEquals(scope.Template, Wire.PathTemplate.Empty) && upstream is not null ? null : mistake);
+        }
+        return (upstream, target, null);
+    }
+
+    /// <summary>An upstream, and a method of its gRPC services.</summary>
+    private (UpstreamHandle?, Template?, GrpcMethod?) Method(SourceOptions options, string key, string url)
+    {
+        var (upstream, path, wrong) = UpstreamUrl.Parse(scope, url, GrpcMethod.Scheme);
+        if (upstream is null)
+        {
+            Error(options, key, wrong);
+        }
+        else if (key is not ("get" or "post"))
+        {
+            Error(options, key, $"a gRPC call is no {key.ToUpperInvariant()}; write get: {url}");
+        }
+        else if (upstream.Urls.Count > 0 && scope.Config.Upstreams.FirstOrDefault(u => u.Name == upstream.Name)?.Sections.Origin is { } at && at.Has("descriptors") && at.At("descriptors").Broken)
+        {
+            failed = true; // It was told when it was read.
+        }
+        else if (GrpcMethod.TryFind(upstream, scope.State, path.TrimStart('/'), out var method, out var error))
+        {
+            return (upstream, Template.Url(path, []).Template, method);
+        }
+        else
+        {
+            Error(options, key, error);
+        }
+        return default;
     }
 
     private void CheckName(string name)
@@ -128,7 +167,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         return [.. headers];
     }
 
-    private Shape? Body(SourceOptions options, string method, Reads reads)
+    private Shape? Body(SourceOptions options, string method, Reads reads, GrpcMethod? grpc)
     {
         var key = options.Body is not null ? "body" : "with";
         if ((options.Body ?? options.With) is not { } value)
@@ -139,6 +178,13 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             Error(options, key, $"a {method.ToUpperInvariant()} has no body; write what it asks for into the URL: ?name={{expression}}");
             return null;
+        }
+        foreach (var (field, _) in grpc is null ? [] : value.Fields ?? [])
+        {
+            if (grpc!.Mistake(field) is { } mistake)
+            {
+                Error(options, $"{key}.{field}", mistake);
+            }
         }
         var body = Shape.Compile(value, scope.Check, options, key);
         failed |= body is null;

@@ -81,9 +81,9 @@ internal sealed class Template
             }
         }
         filled = text.ToStringAndClear();
-        if (parts[0].Place != Place.Field && HasDotSegment(filled))
+        if (parts[0].Place != Place.Field && LeadsElsewhere(filled))
         {
-            why = "the path would have a '.' or '..' segment";
+            why = "the path would have a '.' or '..' segment, or a NUL";
             return false;
         }
         return true;
@@ -98,10 +98,11 @@ internal sealed class Template
         _ => "a value that is empty, too long, or has control characters",
     };
 
-    private static bool HasDotSegment(string target)
+    /// <summary>Services that decode a path before they look at it see separators that are encoded here.</summary>
+    private static bool LeadsElsewhere(string target)
     {
         var mark = target.IndexOf('?');
-        return (RequestTarget.Inspect(mark < 0 ? target : target[..mark], "") & PathFaults.DotSegments) != 0;
+        return (RequestTarget.Inspect(mark < 0 ? target : target[..mark], "") & (PathFaults.DotSegments | PathFaults.Other)) != 0;
     }
 
     private static bool TryAppend(ref DefaultInterpolatedStringHandler text, in JsonValue value, in Part part, ref int length)

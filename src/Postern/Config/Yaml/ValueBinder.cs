@@ -204,7 +204,12 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
             }
             else if (property.CanBeEmpty && value is ScalarNode { IsNull: true } or SequenceNode { Items.Count: 0 })
             {
-                continue; // Its default is no entries.
+                // Its default is no entries, or it is another to have none.
+                if (value is SequenceNode && property.Info.GetValue(record) is null)
+                {
+                    property.Info.SetValue(record, Listed(Words.ListOf(property.Type)!, []));
+                }
+                continue;
             }
             else if (property.FromFile is not null && value is not MappingNode)
             {

@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Postern.Tests.Harness;
+
+namespace Postern.Tests.Backends.Composing;
+
+/// <summary>Time, clients that leave, and that one request's end is never another's.</summary>
+public sealed class CallBoundsTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_client_that_leaves_takes_all_calls_with_it_within_100_ms(bool http2)
+    {
+        var waiting = new Waiting();
+        await using var services = Services.Start(http2).On("/head", c => waiting.WaitAsync(c, begins: false))
+            .On("/body", c => waiting.WaitAsync(c, begins: true)).On("/after", c => waiting.WaitAsync(c, begins: true));
+        await using var gateway = await services.GatewayAsync("""
+            - get: /x
+              compose:
+                head: { get: http://svc/head, required: true }
+                body: { get: http://svc/body, timeout: 30s }
+                after: { get: http://svc/after }
+                next: { get: "http://svc/next?h={head}" }
+            """);
+
+        // The first rounds are slow for reasons of their own: code that has never run.
+        var slowest = new List<double>();
+        for (var round = 1; round <= 5; round++)
+        {
+            var client = await gateway.ConnectAsync();
+            await client.SendAsync("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+            await Until.TrueAsync(() => waiting.Begun == round * 3, "not all were asked");
+            var left = Stopwatch.GetTimestamp();
+            client.Dispose();
+            await Until.TrueAsync(() => waiting.Ended.Length == round * 3, "not all have ended");
+            slowest.Add(waiting.Ended[^3..].Max(at => Stopwatch.GetElapsedTime(left, at).TotalMilliseconds));
+        }
+
+        Assert.InRange(slowest.Min(), 0, 100);
+        Assert.All(await gateway.LogAsync(5), l => Assert.Equal("client-gone", l.GetProperty("failure").GetString()));
+        Assert.DoesNotContain(services.Asked, a => a.Contains("/next"));
+    }
+
+    [Fact]
+    public async Task The_route_has_one_deadline_for_all()
+    {
+        await using var services = Services.Start().On("/good", "1").On("/never", NeverAsync).On("/trickle", TrickleAsync);
+        await using var gateway = await services.GatewayAsync("""
+            - get: /soft
+              timeout: 200ms
+              compose:
+                good: { get: http://svc/good }
+                never: { get: http://svc/never, timeout: 30s }
+                trickle: { get: http://svc/trickle }
+                next: { get: "http://svc/next?n={never}" }
+              meta: m
+            - get: /hard
+              timeout: 200ms
+              compose: { good: { get: http://svc/good }, never: { get: http://svc/never, required: true } }
+            """);
+        using var client = gateway.Client();
+
+        var began = Stopwatch.GetTimestamp();
+        var soft = await client.GetStringAsync("/soft");
+
+        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalMilliseconds, 190, 2000);
+        Assert.StartsWith("""{"good":1,"never":null,"trickle":null,"next":null,"m":{"partial":true,"failedSources":["never","trickle","next"]""", soft);
+        Assert.Equal(HttpStatusCode.GatewayTimeout, (await client.GetAsync("/hard")).StatusCode);
+        var failed = (await gateway.LogAsync(2))[0].GetProperty("failedSources");
+        Assert.Equal(["timeout", "timeout", "timeout"], new[] { "never", "trickle", "next" }.Select(n => failed.GetProperty(n).GetString()));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_time_of_a_source_counts_to_its_last_byte_and_is_its_own(bool http2)
+    {
+        await using var services = Services.Start(http2).On("/good", "1").On("/trickle", TrickleAsync);
+        await using var gateway = await services.GatewayAsync("""
+            - get: /x
+              compose:
+                good: { get: http://svc/good, timeout: 5s }
+                trickle: { get: http://svc/trickle, timeout: 200ms }
+            """);
+        using var client = gateway.Client();
+
+        // What is kept for the next request must not carry this one's end over.
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("""{"good":1,"trickle":null}""", await client.GetStringAsync("/x"));
+        }
+        Assert.All(await gateway.LogAsync(3), l => Assert.Equal("timeout", l.GetProperty("failedSources").GetProperty("trickle").GetString()));
+    }
+
+    [Fact]
+    public async Task Many_requests_at_once_each_get_their_own_answer()
+    {
+        await using var services = Services.Start().On("/a", EchoAsync).On("/b", EchoAsync).On("/c", EchoAsync);
+        await using var gateway = await services.GatewayAsync("""
+            - get: /x/{id}
+              compose:
+                a: { get: "http://svc/a?v={id}" }
+                b: { get: "http://svc/b?v={a.v}" }
+                c: { get: "http://svc/c?v={$query.q}", timeout: 5s }
+              shape: { id: $params.id, a: a.v, b: b.v, c: c.v }
+            """);
+        using var client = gateway.Client();
+
+        await Parallel.ForAsync(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
+            Assert.Equal($$"""{"id":"{{i}}","a":"{{i}}","b":"{{i}}","c":"q{{i}}"}""", await client.GetStringAsync($"/x/{i}?q=q{i}")));
+    }
+
+    /// <summary>Services that answer nobody, and note when they are left alone.</summary>
+    private sealed class Waiting
+    {
+        private readonly List<long> ended = [];
+        private int begun;
+
+        public int Begun => Volatile.Read(ref begun);
+
+        public long[] Ended
+        {
+            get
+            {
+                lock (ended)
+                {
+                    return [.. ended];
+                }
+            }
+        }
+
+        public async Task WaitAsync(HttpContext context, bool begins)
+        {
+            if (begins)
+            {
+                context.Response.ContentType = "application/json";
+                await context.Response.WriteAsync("[");
+                await context.Response.Body.FlushAsync();
+            }
+            Interlocked.Increment(ref begun);
+            await GoneAsync(context);
+            lock (ended)
+            {
+                ended.Add(Stopwatch.GetTimestamp());
+            }
+        }
+    }
+
+    private static Task EchoAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        return context.Response.WriteAsync($$"""{"v":"{{context.Request.Query["v"]}}"}""");
+    }
+
+    private static Task NeverAsync(HttpContext context) => GoneAsync(context);
+
+    private static async Task TrickleAsync(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        await context.Response.WriteAsync("[");
+        await context.Response.Body.FlushAsync();
+        await GoneAsync(context);
+    }
+
+    private static Task GoneAsync(HttpContext context)
+    {
+        var gone = new TaskCompletionSource();
+        context.RequestAborted.Register(() => gone.TrySetResult());
+        return gone.Task.WaitAsync(TestGateway.Patience);
+    }
+}
