@@ -130,6 +130,7 @@ internal sealed partial class ComposeRoute
         }
         composition.Outcomes.Say(response.Headers, plan.ServerTiming);
         Answer.AddOwn(response.Headers, exchange);
+        plan.Locales.Tell(response.Headers);
         plan.Rules.Response?.Apply(response.Headers);
         Answer.CloseUnasked(context);
         response.ContentLength = output.Length;

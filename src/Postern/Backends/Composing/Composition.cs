@@ -70,7 +70,7 @@ internal sealed class Composition : IValueTaskSource
         if (plan.Evaluates || plan.Shape is not null)
         {
             variables = new RequestVariables(of, its, plan.Parameters) { Body = body?.Root ?? JsonValue.Null };
-            Evaluation = new Evaluation(variables);
+            Evaluation = new Evaluation(variables) { Locale = plan.Locales.Pick(of) };
             for (var i = 0; i < plan.Parameters.Count; i++)
             {
                 values[slots.Length + i] = variables.Parameter(plan.Parameters[i]);

@@ -3,6 +3,7 @@ using Postern.Config;
 using Postern.Pipeline;
 using Postern.Transforms;
 using Postern.Transforms.Json;
+using Postern.Transforms.Locales;
 using Postern.Transforms.Shaping;
 using Postern.Transforms.Trimming;
 
@@ -57,6 +58,9 @@ internal sealed class CompositionPlan
     /// <summary>What the answer is made of; null for the results by their names.</summary>
     public Shape? Shape { get; init; }
 
+    /// <summary>For whom amounts and dates are written.</summary>
+    public required LocaleChoice Locales { get; init; }
+
     /// <summary>What is taken out of the results; null for nothing.</summary>
     public Trimmer? Trimmer { get; init; }
 
@@ -88,6 +92,7 @@ internal sealed class CompositionPlan
             Timeout = scope.Options<TimeoutSection>().Timeout ?? TimeSpan.FromSeconds(30),
             MaxBytes = scope.Options<ShapeSection>().MostBytes,
             Shape = shape,
+            Locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources.Any(s => s.UsesLocale)),
             Trimmer = trimmer,
             Meta = section.Meta is null ? null : Named(section.Meta),
             ServerTiming = section.ServerTiming == true,

@@ -51,7 +51,7 @@ public sealed record LocaleSection : Options
             return $"write '{same.Find(t => t.Equals(wanted, StringComparison.OrdinalIgnoreCase))}'";
         }
         return same.Count > 0 ? $"of that language there are {string.Join(", ", same)}"
-            : Nearest.Of(wanted, LocaleTable.Tags) is { } near ? $"did you mean '{near}'?" : "write one like en-US or de-DE; docs/bff-functions.md lists them";
+            : Nearest.Of(wanted, LocaleTable.Tags) is { } near ? $"did you mean '{near}'?" : "write one like en-US or de-DE";
     }
 }
 
