@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using Postern.Pipeline;
+using Postern.Wire;
 
 namespace Postern.Transforms.Locales;
 
@@ -36,23 +38,45 @@ internal sealed class LocaleChoice
     /// <summary>Tells caches of an answer made with it; what the answer says already stays.</summary>
     public void Tell(IHeaderDictionary answer)
     {
+        if (Varies && !IsToldIn(answer.Vary))
+        {
+            answer.Append("Vary", Field);
+        }
+    }
+
+    /// <summary>The same for an upstream's answer that is sent on.</summary>
+    public void Tell(FieldList answer)
+    {
         if (!Varies)
         {
             return;
         }
-        foreach (var line in answer.Vary)
+        foreach (var (name, value) in answer.Fields)
         {
-            foreach (var part in line.AsSpan().Split(','))
+            if (name.Equals("Vary", StringComparison.OrdinalIgnoreCase) && IsToldIn(value))
             {
-                if (line.AsSpan()[part].Trim() is var name && (name is "*" || name.Equals(Field, StringComparison.OrdinalIgnoreCase)))
-                {
-                    return;
-                }
+                return;
             }
         }
-        answer.Append("Vary", Field);
+        answer.Add("Vary", Field);
     }
 
     /// <summary>The one for a request.</summary>
     public Locale Pick(HttpContext context) => locales.Length == 1 ? locales[0] : locales[AcceptLanguage.Pick(context.Request.Headers.AcceptLanguage, locales)];
+
+    private static bool IsToldIn(StringValues vary)
+    {
+        foreach (var line in vary)
+        {
+            foreach (var part in line.AsSpan().Split(','))
+            {
+                var name = line.AsSpan()[part].Trim();
+                if (name is "*" || name.Equals(Field, StringComparison.OrdinalIgnoreCase))
+                {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
 }

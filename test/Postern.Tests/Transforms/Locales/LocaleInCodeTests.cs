@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Postern.Backends.Composing;
 using Postern.Config;
 using Postern.Config.Yaml;
+using Postern.Edge.Authenticating;
 using Postern.Runtime;
 using Postern.Tests.Runtime;
 using Postern.Transforms.Locales;

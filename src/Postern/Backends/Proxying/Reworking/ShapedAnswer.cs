@@ -53,6 +53,7 @@ internal sealed class ShapedAnswer(HttpContext context, Exchange exchange, Upstr
             }
         }
         MediaTypes.Json(reply.Fields);
+        shaper.Tell(reply.Fields);
         Begin(output.Length);
         Left(output.Length);
         context.Response.BodyWriter.Write(output.Written);

@@ -5,7 +5,9 @@ using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Transforms.JmesPath;
 using Postern.Transforms.Json;
+using Postern.Transforms.Locales;
 using Postern.Transforms.Shaping;
+using Postern.Wire;
 
 namespace Postern.Backends.Proxying.Reworking;
 
@@ -15,6 +17,7 @@ internal sealed partial class Shaper
     private const int BetweenWarnings = 60_000;
 
     private readonly Shape shape;
+    private readonly LocaleChoice locales;
     private readonly IReadOnlyList<string> parameters;
     private readonly Counter failed;
     private readonly ILogger logger;
@@ -24,6 +27,7 @@ internal sealed partial class Shaper
     private Shaper(RouteScope scope, Shape shape)
     {
         (this.shape, parameters, logger, route) = (shape, scope.Template.Parameters, scope.Logger, scope.Label);
+        locales = LocaleChoice.Compile(scope, shape.UsesLocale);
         MostBytes = scope.Options<ShapeSection>().MostBytes;
         failed = MetricRegistry.Of(scope.State).Counter(
             "postern_shape_fields_failed_total", "Fields that are null because their expression couldn't be worked out.", ("gate", scope.Gate.Name), ("route", scope.Label));
@@ -52,7 +56,7 @@ internal sealed partial class Shaper
     public string? Write(HttpContext context, Exchange exchange, in JsonValue root, JsonOutput output)
     {
         using var variables = shape.Variables.Count == 0 ? null : new RequestVariables(context, exchange, parameters);
-        var evaluation = new Evaluation(variables);
+        var evaluation = new Evaluation(variables) { Locale = locales.Pick(context) };
         shape.Write(root, evaluation, output);
         if (evaluation.Failed > 0)
         {
@@ -61,6 +65,9 @@ internal sealed partial class Shaper
         }
         return evaluation.IsSpent ? "takes more work to shape than may be" : output.IsFull ? $"has a shape of more than maxBytes ({new ByteSize(MostBytes)})" : null;
     }
+
+    /// <summary>Says in the answer's head by what the request picked.</summary>
+    public void Tell(FieldList answer) => locales.Tell(answer);
 
     private void Warn(string why)
     {
