@@ -2,11 +2,21 @@ using Microsoft.AspNetCore.Builder;
 
 namespace Shop;
 
-/// <summary>How many of a product are where.</summary>
+/// <summary>How many of a product are where; as JSON, and by gRPC as <c>protos/shop.proto</c> has it.</summary>
 internal static class Inventory
 {
-    public static void Map(WebApplication app) => app.MapMethods("/stock/{sku}", Answers.Read, context =>
-        context.Response.SendFoundAsync(Find(context.Parameter("sku")), ShopJson.Plain.Stock, $"stock for {context.Parameter("sku")}"));
+    public static void Map(WebApplication app)
+    {
+        app.MapMethods("/stock/{sku}", Answers.Read, context =>
+            context.Response.SendFoundAsync(Find(context.Parameter("sku")), ShopJson.Plain.Stock, $"stock for {context.Parameter("sku")}"));
+        app.MapPost("/shop.Inventory/GetStock", async context =>
+        {
+            var sku = StockMessage.Sku(await GrpcCall.ReadAsync(context.Request));
+            await (sku is null ? GrpcCall.FailAsync(context.Response, GrpcCall.InvalidArgument, "not a GetStockRequest")
+                : Find(sku) is { } stock ? GrpcCall.AnswerAsync(context.Response, StockMessage.Write(stock))
+                : GrpcCall.FailAsync(context.Response, GrpcCall.NotFound, $"There is no stock for {sku}."));
+        });
+    }
 
     private static Stock? Find(string sku)
     {

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -14,12 +15,13 @@ namespace Shop;
 internal sealed class Service : IAsyncDisposable
 {
     private readonly Action<WebApplication> routes;
+    private readonly bool grpc;
     private readonly Breakage breakage;
     private WebApplication app;
 
-    private Service(string upstream, string name, WebApplication app, Breakage breakage, Action<WebApplication> routes)
+    private Service(string upstream, string name, WebApplication app, Breakage breakage, Action<WebApplication> routes, bool grpc)
     {
-        (Upstream, Name, this.app, this.breakage, this.routes) = (upstream, name, app, breakage, routes);
+        (Upstream, Name, this.app, this.breakage, this.routes, this.grpc) = (upstream, name, app, breakage, routes, grpc);
         Url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
     }
 
@@ -29,20 +31,21 @@ internal sealed class Service : IAsyncDisposable
 
     public string Url { get; }
 
-    /// <summary>Starts on <paramref name="port"/>, or on any free port if that one is taken or 0.</summary>
-    public static async Task<Service> StartAsync(string upstream, string name, int port, Action<WebApplication> routes, CancellationToken cancellationToken)
+    /// <summary>Starts on <paramref name="port"/>, or on any free port if that one is taken or 0. One that speaks gRPC speaks HTTP/2 only:
+    /// without TLS the two versions can't share a port here.</summary>
+    public static async Task<Service> StartAsync(string upstream, string name, int port, Action<WebApplication> routes, CancellationToken cancellationToken, bool grpc = false)
     {
         var breakage = new Breakage();
-        var app = Build(name, port, breakage, routes);
+        var app = Build(name, port, breakage, routes, grpc);
         try
         {
             await app.StartAsync(cancellationToken);
-            return new Service(upstream, name, app, breakage, routes);
+            return new Service(upstream, name, app, breakage, routes, grpc);
         }
         catch (IOException e) when (port != 0 && e.InnerException is AddressInUseException)
         {
             await app.DisposeAsync();
-            return await StartAsync(upstream, name, 0, routes, cancellationToken);
+            return await StartAsync(upstream, name, 0, routes, cancellationToken, grpc);
         }
         catch
         {
@@ -61,7 +64,7 @@ internal sealed class Service : IAsyncDisposable
         }
         else if (fault != Fault.Killed && before == Fault.Killed)
         {
-            app = Build(Name, new Uri(Url).Port, breakage, routes);
+            app = Build(Name, new Uri(Url).Port, breakage, routes, grpc);
             await app.StartAsync();
         }
     }
@@ -75,13 +78,13 @@ internal sealed class Service : IAsyncDisposable
         await app.DisposeAsync();
     }
 
-    private static WebApplication Build(string name, int port, Breakage breakage, Action<WebApplication> routes)
+    private static WebApplication Build(string name, int port, Breakage breakage, Action<WebApplication> routes, bool grpc)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Listen(IPAddress.Loopback, port);
+            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = grpc ? HttpProtocols.Http2 : HttpProtocols.Http1);
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<IHostLifetime, Unattended>();

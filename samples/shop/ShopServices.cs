@@ -69,7 +69,7 @@ public sealed class ShopServices : IAsyncDisposable
         foreach (var (upstream, port, routes) in Destinations)
         {
             var number = numbers[upstream] = numbers.GetValueOrDefault(upstream) + 1;
-            starting.Add(Service.StartAsync(upstream, $"{upstream}-{number}", preferredPorts ? port : 0, routes(tokens), cancellationToken));
+            starting.Add(Service.StartAsync(upstream, $"{upstream}-{number}", preferredPorts ? port : 0, routes(tokens), cancellationToken, grpc: upstream == "inventory"));
         }
         var authorization = new AuthorizationServer(TimeProvider.System);
         var authorizing = Service.StartAsync("auth", "auth-1", preferredPorts ? AuthorizationPort : 0, authorization.Map, cancellationToken);

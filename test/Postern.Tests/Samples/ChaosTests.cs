@@ -14,10 +14,14 @@ public sealed class ChaosTests : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private readonly HttpClient client = new() { Timeout = Patience };
+    private HttpClient client = null!;
     private ShopServices shop = null!;
 
-    public async ValueTask InitializeAsync() => shop = await ShopServices.StartAsync();
+    public async ValueTask InitializeAsync()
+    {
+        shop = await ShopServices.StartAsync();
+        client = ShopClient.New(() => shop);
+    }
 
     public async ValueTask DisposeAsync()
     {
