@@ -101,37 +101,75 @@ internal sealed class GrpcMethod
     /// <param name="cancel">Ends the call.</param>
     public async Task<GrpcReply> CallAsync(UpstreamCall call, JsonValue input, int maxBytes, CancellationToken cancel)
     {
-        if (Frame(input, out var problem) is not { } frame)
+        if (Prepare(call, input) is { } problem)
         {
             return new GrpcReply { Fault = GrpcFault.Input, Problem = problem };
         }
-        Prepare(call, frame);
-        UpstreamReply? reply = null;
-        var answer = new GrpcMessage(maxBytes);
+        var reply = (UpstreamReply)await upstream.Chain.SendAsync(call, cancel).ConfigureAwait(false);
         try
         {
-            reply = (UpstreamReply)await upstream.Chain.SendAsync(call, cancel).ConfigureAwait(false);
-            var fault = await answer.ReadAsync(reply).ConfigureAwait(false);
-            var said = Said(reply, answer, fault);
-            if (said.Status == GrpcStatus.Ok && said.Fault == GrpcFault.None)
-            {
-                if (answer.Message.Length > Large)
-                {
-                    await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-                }
-                said = Decode(answer.Message.Span, maxBytes);
-            }
-            outcomes[(int)said.Status].Add();
-            return said;
+            return await ReadAsync(reply, maxBytes).ConfigureAwait(false);
         }
         finally
         {
-            answer.Dispose();
-            if (reply is not null)
-            {
-                await reply.FinishAsync().ConfigureAwait(false);
-            }
+            await reply.FinishAsync().ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Makes a call of this method, for whoever sends it over the chain; see <see cref="ReadAsync"/>. What doesn't fit the method's
+    /// message is said, and then there is nothing to send.</summary>
+    /// <param name="call">Its exchange, timeout and other fields are left as they are.</param>
+    /// <param name="input">What to send: an object; null for a message without fields.</param>
+    public string? Prepare(UpstreamCall call, in JsonValue input)
+    {
+        if (Frame(input, out var problem) is not { } frame)
+        {
+            return problem;
+        }
+        call.Method = HttpMethod.Post;
+        call.Target = target;
+        call.Body = PipeReader.Create(new ReadOnlySequence<byte>(frame));
+        call.BodyLength = frame.Length;
+        foreach (var own in Own)
+        {
+            call.Fields.Remove(own);
+        }
+        call.Fields.Add("content-type", "application/grpc");
+        call.Fields.Add("te", "trailers");
+        return null;
+    }
+
+    /// <summary>The same for JSON that is bytes.</summary>
+    public string? Prepare(UpstreamCall call, ReadOnlyMemory<byte> json)
+    {
+        if (!JsonText.TryRead(json, out var text, out var problem))
+        {
+            return problem;
+        }
+        using (text)
+        {
+            return Prepare(call, text.Root);
+        }
+    }
+
+    /// <summary>Reads the whole answer to a call of this method; its owner finishes it. Throws what reading its body throws.</summary>
+    /// <param name="reply">What the chain gave.</param>
+    /// <param name="maxBytes">As much as it may have, as a message and as JSON.</param>
+    public async Task<GrpcReply> ReadAsync(UpstreamReply reply, int maxBytes)
+    {
+        using var answer = new GrpcMessage(maxBytes);
+        var fault = await answer.ReadAsync(reply).ConfigureAwait(false);
+        var said = Said(reply, answer, fault);
+        if (said.Status == GrpcStatus.Ok && said.Fault == GrpcFault.None)
+        {
+            if (answer.Message.Length > Large)
+            {
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            }
+            said = Decode(answer.Message.Span, maxBytes);
+        }
+        outcomes[(int)said.Status].Add();
+        return said;
     }
 
     /// <summary>The message in its frame; null, and why, where the value is none.</summary>
@@ -149,20 +187,6 @@ internal sealed class GrpcMethod
         var frame = output.Written.ToArray();
         BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(1), (uint)(frame.Length - GrpcMessage.FrameHead));
         return frame;
-    }
-
-    private void Prepare(UpstreamCall call, byte[] frame)
-    {
-        call.Method = HttpMethod.Post;
-        call.Target = target;
-        call.Body = PipeReader.Create(new ReadOnlySequence<byte>(frame));
-        call.BodyLength = frame.Length;
-        foreach (var own in Own)
-        {
-            call.Fields.Remove(own);
-        }
-        call.Fields.Add("content-type", "application/grpc");
-        call.Fields.Add("te", "trailers");
     }
 
     /// <summary>What the upstream says of the call, before a look at its message.</summary>
