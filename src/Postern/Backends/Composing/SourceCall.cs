@@ -24,14 +24,14 @@ internal sealed class SourceCall
     /// <summary>Statuses of success where none are written.</summary>
     public static readonly StatusSet Success = new([new StatusRange(200, 299)]);
 
-    /// <summary>The gRPC method that is called, with <see cref="Body"/> for its message; null for HTTP.</summary>
-    public GrpcMethod? Grpc { get; set; }
-
     /// <summary>Who is called.</summary>
     public UpstreamHandle Upstream { get; set; } = null!;
 
     /// <summary>How.</summary>
     public HttpMethod Method { get; set; } = HttpMethod.Get;
+
+    /// <summary>The gRPC method that is called with the body, whatever method and target say; null for HTTP.</summary>
+    public GrpcMethod? Grpc { get; set; }
 
     /// <summary>Path and query as they are sent.</summary>
     public string Target { get; set; } = "/";
@@ -72,12 +72,18 @@ internal sealed class SourceCall
         SourceResult result;
         try
         {
+            var call = Prepare(exchange);
+            if (Grpc?.Prepare(call, Body ?? "null"u8.ToArray()) is { } unfit)
+            {
+                return new SourceResult { Failure = SourceFailure.Needs(unfit), Ticks = Stopwatch.GetTimestamp() - began };
+            }
+            reply = (UpstreamReply)await Upstream.Chain.SendAsync(call, bounds.Token);
             if (Grpc is not null)
             {
-                return await CallAsync(Grpc, exchange, bounds) with { Ticks = Stopwatch.GetTimestamp() - began };
+                result = await ReadGrpcAsync(reply, bounds);
+                await reply.FinishAsync();
             }
-            reply = (UpstreamReply)await Upstream.Chain.SendAsync(Prepare(exchange), bounds.Token);
-            if (Judge(reply) is { } judged)
+            else if (Judge(reply) is { } judged)
             {
                 await reply.DiscardAsync();
                 result = judged;
@@ -101,52 +107,6 @@ internal sealed class SourceCall
         return result;
     }
 
-    /// <summary>JSON in, gRPC out, JSON back. It is bounded in time by itself: nobody else sees its body.</summary>
-    private async ValueTask<SourceResult> CallAsync(GrpcMethod method, Exchange exchange, CallBounds bounds)
-    {
-        JsonText? input = null;
-        if (Body is { } body && !JsonText.TryRead(body, out input, out var problem))
-        {
-            return new SourceResult { Failure = SourceFailure.Needs($"what would be sent is no JSON: {problem}") };
-        }
-        using var message = input;
-        using var own = Timeout is { } timeout ? CancellationTokenSource.CreateLinkedTokenSource(bounds.Token) : null;
-        using var expiring = own?.Token.UnsafeRegister(static c => ((SourceCall)c!).IsExpired = true, this) ?? default;
-        own?.CancelAfter(Timeout!.Value);
-        var call = new UpstreamCall { Exchange = exchange, Fields = Fields, Timeout = Timeout, FieldsAreChecked = exchange.FieldsAreBytes };
-        var said = await method.CallAsync(call, input?.Root ?? JsonValue.Null, (int)Math.Min(MaxBytes, int.MaxValue), own?.Token ?? bounds.Token);
-        if (said.Fault != GrpcFault.None)
-        {
-            return new SourceResult
-            {
-                Failure = said.Fault switch
-                {
-                    GrpcFault.Input => SourceFailure.Needs($"what would be sent is not the method's message: {said.Problem}"),
-                    GrpcFault.TooLarge => SourceFailure.TooLarge(said.Problem ?? "its answer is too large"),
-                    _ => SourceFailure.Invalid(said.Problem ?? "its answer is not gRPC"),
-                },
-            };
-        }
-        if (said.Status == GrpcStatus.DeadlineExceeded)
-        {
-            return new SourceResult { Failure = SourceFailure.Late(said.Problem ?? "it answered DEADLINE_EXCEEDED") };
-        }
-        if (said.HttpStatus == 404 && MayBeMissing)
-        {
-            return new SourceResult { IsMissing = true };
-        }
-        if (said.Json is not { } json)
-        {
-            return Accept.Has(said.HttpStatus) ? default : new SourceResult { Failure = SourceFailure.Answered(said.HttpStatus, null, null) with { Why = said.Problem ?? $"it answered {said.HttpStatus}" } };
-        }
-        if (!bounds.Take(json.Bytes.Length))
-        {
-            json.Dispose();
-            return new SourceResult { Failure = SourceFailure.TooLarge("the answers of all sources together have more than the route's maxBytes") };
-        }
-        return new SourceResult { Text = json, Value = json.Root };
-    }
-
     /// <summary>Its time is over within its body.</summary>
     internal void Expire()
     {
@@ -165,7 +125,7 @@ internal sealed class SourceCall
             Timeout = Timeout,
             FieldsAreChecked = exchange.FieldsAreBytes,
         };
-        if (Body is { } body)
+        if (Grpc is null && Body is { } body)
         {
             call.Body = PipeReader.Create(new ReadOnlySequence<byte>(body));
             call.BodyLength = body.Length;
@@ -251,6 +211,41 @@ internal sealed class SourceCall
         }
         return JsonText.TryRead(buffer, count, out var text, out var problem)
             ? new SourceResult { Text = text, Value = text.Root } : new SourceResult { Failure = SourceFailure.Invalid($"its answer is no JSON: {problem}") };
+    }
+
+    /// <summary>What a gRPC call came to, by the same rules: its status is HTTP's by then.</summary>
+    private async ValueTask<SourceResult> ReadGrpcAsync(UpstreamReply answer, CallBounds bounds)
+    {
+        GrpcReply said;
+        bounds.Watch(this);
+        try
+        {
+            said = await Grpc!.ReadAsync(answer, (int)Math.Min(MaxBytes, int.MaxValue));
+        }
+        finally
+        {
+            bounds.Unwatch(this);
+        }
+        if (said.Json is { } json)
+        {
+            if (bounds.Take(json.Bytes.Length))
+            {
+                return new SourceResult { Text = json, Value = json.Root };
+            }
+            json.Dispose();
+            return new SourceResult { Failure = SourceFailure.TooLarge("the answers of all sources together have more than the route's maxBytes") };
+        }
+        var why = said.Problem ?? "";
+        return said switch
+        {
+            { Fault: GrpcFault.TooLarge } => new SourceResult { Failure = SourceFailure.TooLarge(why) },
+            { Fault: not GrpcFault.None } => new SourceResult { Failure = SourceFailure.Invalid(why) },
+            { Status: GrpcStatus.DeadlineExceeded } => new SourceResult { Failure = SourceFailure.Late(why) },
+            { HttpStatus: 404 } when MayBeMissing => new SourceResult { IsMissing = true },
+            // An error that is welcome has no words.
+            _ when Accept.Has(said.HttpStatus) => default,
+            _ => new SourceResult { Failure = SourceFailure.Answered(said.HttpStatus, null, null) with { Why = why } },
+        };
     }
 
     private static byte[] Append(byte[] buffer, int count, ReadOnlySpan<byte> piece)

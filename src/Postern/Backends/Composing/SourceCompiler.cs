@@ -174,7 +174,14 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             return null;
         }
-        if (method is "get" or "delete")
+        foreach (var (field, _) in grpc is null ? [] : value.Fields ?? [])
+        {
+            if (grpc!.Mistake(field) is { } mistake)
+            {
+                Error(options, $"{key}.{field}", mistake);
+            }
+        }
+        if (method is "get" or "delete" && grpc is null)
         {
             Error(options, key, $"a {method.ToUpperInvariant()} has no body; write what it asks for into the URL: ?name={{expression}}");
             return null;

@@ -31,6 +31,10 @@ internal sealed class DescriptorFeature : IUpstreamHandler
         var options = scope.Options<DescriptorOptions>();
         if (options.Descriptors is not { Path.Length: > 0 } file)
         {
+            if (options.Descriptors is not null || scope.Upstream.Sections.Origin.At("descriptors").Broken)
+            {
+                scope.Leave(new UnreadDescriptors());
+            }
             return next;
         }
         if (!scope.IsHttp2)
@@ -42,6 +46,7 @@ internal sealed class DescriptorFeature : IUpstreamHandler
         if (error is not null)
         {
             scope.Check.Error(options, "descriptors", $"can't use '{file.Path}': {error}");
+            scope.Leave(new UnreadDescriptors());
             return next;
         }
         scope.Leave(set!);
@@ -50,3 +55,6 @@ internal sealed class DescriptorFeature : IUpstreamHandler
         return next;
     }
 }
+
+/// <summary>Stands where descriptors were written that can't be read, which was told: nothing that follows from it need be.</summary>
+internal sealed class UnreadDescriptors;

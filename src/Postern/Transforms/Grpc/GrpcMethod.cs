@@ -53,15 +53,15 @@ internal sealed class GrpcMethod
     /// <param name="state">Where calls are counted.</param>
     /// <param name="name"><c>shop.Inventory/GetStock</c>: what follows the upstream's name and a slash in a URL.</param>
     /// <param name="found">The method.</param>
-    /// <param name="error">What is wrong, and what to write.</param>
-    public static bool TryFind(UpstreamHandle upstream, StatePool state, string name, [NotNullWhen(true)] out GrpcMethod? found, [NotNullWhen(false)] out string? error)
+    /// <param name="error">What is wrong, and what to write; null where that was told of the upstream's descriptors.</param>
+    public static bool TryFind(UpstreamHandle upstream, StatePool state, string name, [NotNullWhen(true)] out GrpcMethod? found, out string? error)
     {
         found = null;
         error = null;
         var slash = name.IndexOf('/');
         if (upstream.Part<DescriptorSet>() is not { } set)
         {
-            error = $"nothing is known of the gRPC services of '{upstream.Name}'; write protocol: grpc and descriptors: FILE there";
+            error = upstream.Part<UnreadDescriptors>() is not null ? null : $"nothing is known of the gRPC services of '{upstream.Name}'; write protocol: grpc and descriptors: FILE there";
         }
         else if (slash <= 0 || slash == name.Length - 1 || name.IndexOf('/', slash + 1) >= 0)
         {
@@ -84,7 +84,7 @@ internal sealed class GrpcMethod
         {
             found = new GrpcMethod(upstream, set, method, MetricRegistry.Of(state));
         }
-        return error is null;
+        return found is not null;
     }
 
     /// <summary>What is wrong with a field that an object to be sent is to have; null where the method's message has it.</summary>

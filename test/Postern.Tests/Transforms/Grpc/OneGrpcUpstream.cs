@@ -46,7 +46,7 @@ internal sealed class OneGrpcUpstream : IDisposable
     public GrpcMethod Find(string name) => GrpcMethod.TryFind(Handle, state, name, out var method, out var error) ? method : throw new InvalidOperationException(error);
 
     /// <summary>What is wrong with a method's name.</summary>
-    public string Mistake(string name) => GrpcMethod.TryFind(Handle, state, name, out _, out var error) ? "" : error;
+    public string Mistake(string name) => GrpcMethod.TryFind(Handle, state, name, out _, out var error) ? "" : error ?? "told";
 
     /// <summary>A call's answer as JSON; or its status as HTTP and gRPC have it, its fault, and what is wrong.</summary>
     public async Task<string> CallAsync(string json, string method = "kinds.Echo/Say", int most = 1 << 20, (string, string)? field = null, TimeSpan? timeout = null, CancellationToken cancel = default)
