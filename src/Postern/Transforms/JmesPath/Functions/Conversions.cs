@@ -8,10 +8,10 @@ internal static class Conversions
 {
     public static readonly Function[] All =
     [
-        new("type(any)", (a, _) => TypeOf(a[0].Kind)),
-        new("to_array(any)", (a, _) => a[0].Kind == JsonKind.Array ? a[0] : JsonValue.Of([a[0]])),
-        new("to_string(any)", ToText),
-        new("to_number(any)", ToNumber),
+        new("type(any) -> string", (a, _) => TypeOf(a[0].Kind)),
+        new("to_array(any) -> array", (a, _) => a[0].Kind == JsonKind.Array ? a[0] : JsonValue.Of([a[0]])),
+        new("to_string(any) -> string", ToText),
+        new("to_number(any) -> number|null", ToNumber),
     ];
 
     private static readonly JsonValue[] Types =

@@ -10,20 +10,22 @@ internal delegate JsonValue FunctionBody(ReadOnlySpan<JsonValue> arguments, Call
 /// <summary>
 /// A function of the language. Its signature says all there is to check, once, when an expression is compiled, or of values when
 /// it is called: <c>pad_left(string, number, string?)</c>, <c>merge(object, object...)</c>, <c>max(array[number]|array[string])</c>,
-/// <c>sort_by(array, &amp;any)</c>.
+/// <c>sort_by(array, &amp;any) -> array</c>.
 /// </summary>
 internal sealed class Function
 {
     /// <param name="signature">Name and types: any, null, boolean, number, string, array, object, array[number], array[string],
     /// array[object], array[array], &amp;any (an expression). <c>|</c> separates types that all fit, <c>?</c> stands behind what
-    /// may be left out, <c>...</c> behind what may be there any number of times.</param>
+    /// may be left out, <c>...</c> behind what may be there any number of times;
+    /// behind <c>-></c> what it gives, if that isn't any.</param>
     /// <param name="body">What it does.</param>
     /// <param name="pure">Whether equal arguments always give the same; false where it asks for the time or the request.</param>
     public Function(string signature, FunctionBody body, bool pure = true)
     {
-        var open = signature.IndexOf('(');
+        var (open, close) = (signature.IndexOf('('), signature.IndexOf(')'));
         (Signature, Name, Body, IsPure) = (signature, signature[..open], body, pure);
-        Takes = [.. signature[(open + 1)..^1].Split(", ").Select(p => new Parameter(p))];
+        Takes = [.. signature[(open + 1)..close].Split(", ").Select(p => new Parameter(p))];
+        Gives = signature.IndexOf(" -> ", StringComparison.Ordinal) is > 0 and var arrow ? new Parameter(signature[(arrow + 4)..]).Types : Types.Any;
         Least = Takes.Count(p => p is { IsOptional: false, IsRepeated: false });
         Most = Takes[^1].IsRepeated ? int.MaxValue : Takes.Length;
     }
@@ -43,6 +45,9 @@ internal sealed class Function
     public Func<int, JsonValue, Mistake?>? Mistake { get; init; }
 
     public Parameter[] Takes { get; }
+
+    /// <summary>Types of what it gives.</summary>
+    public Types Gives { get; }
 
     public int Least { get; }
 
@@ -83,7 +88,7 @@ internal sealed class Parameter
         {
             return true;
         }
-        if (value.Kind != JsonKind.Array || (Types & (Types.ArrayOfNumber | Types.ArrayOfString | Types.ArrayOfObject | Types.ArrayOfArray)) == 0)
+        if (value.Kind != JsonKind.Array || (Types & Types.ArrayOfSome) == 0)
         {
             return false;
         }
@@ -106,7 +111,11 @@ internal sealed class Parameter
         return true;
     }
 
-    private static Types Of(JsonKind kind) => kind switch
+    /// <summary>Whether a value of one of these types can be of such a type.</summary>
+    public bool CanTake(Types types) => (Types & types) != 0 || ((types & Types.Array) != 0 && (Types & Types.ArrayOfSome) != 0);
+
+    /// <summary>The type of a value.</summary>
+    public static Types Of(JsonKind kind) => kind switch
     {
         JsonKind.Null => Types.Null,
         JsonKind.True or JsonKind.False => Types.Boolean,
@@ -133,5 +142,6 @@ internal enum Types
     ArrayOfString = 128,
     ArrayOfObject = 256,
     ArrayOfArray = 512,
+    ArrayOfSome = ArrayOfNumber | ArrayOfString | ArrayOfObject | ArrayOfArray,
     Expression = 1024,
 }

@@ -7,10 +7,10 @@ internal static class Lists
 {
     public static readonly Function[] All =
     [
-        new("length(string|array|object)", Length),
-        new("reverse(string|array)", Reverse),
-        new("map(&any, array)", Map),
-        new("zip(array, array...)", Zip),
+        new("length(string|array|object) -> number", Length),
+        new("reverse(string|array) -> string|array", Reverse),
+        new("map(&any, array) -> array", Map),
+        new("zip(array, array...) -> array", Zip),
         new("not_null(any, any...)", NotNull),
     ];
 

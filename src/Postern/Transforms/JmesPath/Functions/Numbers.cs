@@ -7,11 +7,11 @@ internal static class Numbers
 {
     public static readonly Function[] All =
     [
-        new("abs(number)", Abs),
-        new("ceil(number)", (a, _) => Rounded(a[0], up: true)),
-        new("floor(number)", (a, _) => Rounded(a[0], up: false)),
-        new("sum(array[number])", Sum),
-        new("avg(array[number])", Avg),
+        new("abs(number) -> number", Abs),
+        new("ceil(number) -> number", (a, _) => Rounded(a[0], up: true)),
+        new("floor(number) -> number", (a, _) => Rounded(a[0], up: false)),
+        new("sum(array[number]) -> number", Sum),
+        new("avg(array[number]) -> number|null", Avg),
     ];
 
     private static readonly JsonValue Zero = JsonValue.Of(0m);

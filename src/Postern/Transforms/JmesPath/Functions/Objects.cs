@@ -7,12 +7,12 @@ internal static class Objects
 {
     public static readonly Function[] All =
     [
-        new("keys(object)", Keys),
-        new("values(object)", Values),
-        new("items(object)", Items),
-        new("from_items(array[array])", FromItems),
-        new("merge(object, object...)", Merge),
-        new("group_by(array[object], &any)", GroupBy),
+        new("keys(object) -> array", Keys),
+        new("values(object) -> array", Values),
+        new("items(object) -> array", Items),
+        new("from_items(array[array]) -> object", FromItems),
+        new("merge(object, object...) -> object", Merge),
+        new("group_by(array[object], &any) -> object", GroupBy),
     ];
 
     private static JsonValue Keys(ReadOnlySpan<JsonValue> arguments, Call call) => List(arguments[0], call, static (name, _) => name);

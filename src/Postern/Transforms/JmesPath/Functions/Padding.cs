@@ -10,8 +10,8 @@ internal static class Padding
 
     public static readonly Function[] All =
     [
-        new("pad_left(string, number, string?)", (a, call) => Pad(a, call, left: true)),
-        new("pad_right(string, number, string?)", (a, call) => Pad(a, call, left: false)),
+        new("pad_left(string, number, string?) -> string", (a, call) => Pad(a, call, left: true)),
+        new("pad_right(string, number, string?) -> string", (a, call) => Pad(a, call, left: false)),
     ];
 
     private static JsonValue Pad(ReadOnlySpan<JsonValue> arguments, Call call, bool left)

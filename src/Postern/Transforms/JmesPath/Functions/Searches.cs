@@ -7,11 +7,11 @@ internal static class Searches
 {
     public static readonly Function[] All =
     [
-        new("contains(array|string, any)", Contains),
-        new("starts_with(string, string)", (a, call) => Ends(a, call, (text, part) => text.StartsWith(part, StringComparison.Ordinal))),
-        new("ends_with(string, string)", (a, call) => Ends(a, call, (text, part) => text.EndsWith(part, StringComparison.Ordinal))),
-        new("find_first(string, string, number?, number?)", (a, call) => Find(a, call, last: false)),
-        new("find_last(string, string, number?, number?)", (a, call) => Find(a, call, last: true)),
+        new("contains(array|string, any) -> boolean", Contains),
+        new("starts_with(string, string) -> boolean", (a, call) => Ends(a, call, (text, part) => text.StartsWith(part, StringComparison.Ordinal))),
+        new("ends_with(string, string) -> boolean", (a, call) => Ends(a, call, (text, part) => text.EndsWith(part, StringComparison.Ordinal))),
+        new("find_first(string, string, number?, number?) -> number|null", (a, call) => Find(a, call, last: false)),
+        new("find_last(string, string, number?, number?) -> number|null", (a, call) => Find(a, call, last: true)),
     ];
 
     private static JsonValue Contains(ReadOnlySpan<JsonValue> arguments, Call call)

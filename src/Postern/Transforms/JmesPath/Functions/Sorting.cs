@@ -8,10 +8,10 @@ internal static class Sorting
 {
     public static readonly Function[] All =
     [
-        new("sort(array[number]|array[string])", (a, call) => Sort(a[0], call, byExpression: false)),
-        new("sort_by(array, &any)", (a, call) => Sort(a[0], call, byExpression: true)),
-        new("min(array[number]|array[string])", (a, call) => Outermost(a[0], call, byExpression: false, sign: -1)),
-        new("max(array[number]|array[string])", (a, call) => Outermost(a[0], call, byExpression: false, sign: 1)),
+        new("sort(array[number]|array[string]) -> array", (a, call) => Sort(a[0], call, byExpression: false)),
+        new("sort_by(array, &any) -> array", (a, call) => Sort(a[0], call, byExpression: true)),
+        new("min(array[number]|array[string]) -> number|string|null", (a, call) => Outermost(a[0], call, byExpression: false, sign: -1)),
+        new("max(array[number]|array[string]) -> number|string|null", (a, call) => Outermost(a[0], call, byExpression: false, sign: 1)),
         new("min_by(array, &any)", (a, call) => Outermost(a[0], call, byExpression: true, sign: -1)),
         new("max_by(array, &any)", (a, call) => Outermost(a[0], call, byExpression: true, sign: 1)),
     ];

@@ -8,14 +8,14 @@ internal static class Texts
 {
     public static readonly Function[] All =
     [
-        new("lower(string)", (a, call) => Text(a[0], call) is { } text ? JsonValue.Of(text.ToLowerInvariant()) : Call.Spent),
-        new("upper(string)", (a, call) => Text(a[0], call) is { } text ? JsonValue.Of(text.ToUpperInvariant()) : Call.Spent),
-        new("join(string, array[string])", Join),
-        new("split(string, string, number?)", Split),
-        new("replace(string, string, string, number?)", Replace),
-        new("trim(string, string?)", (a, call) => Trim(a, call, left: true, right: true)),
-        new("trim_left(string, string?)", (a, call) => Trim(a, call, left: true, right: false)),
-        new("trim_right(string, string?)", (a, call) => Trim(a, call, left: false, right: true)),
+        new("lower(string) -> string", (a, call) => Text(a[0], call) is { } text ? JsonValue.Of(text.ToLowerInvariant()) : Call.Spent),
+        new("upper(string) -> string", (a, call) => Text(a[0], call) is { } text ? JsonValue.Of(text.ToUpperInvariant()) : Call.Spent),
+        new("join(string, array[string]) -> string", Join),
+        new("split(string, string, number?) -> array", Split),
+        new("replace(string, string, string, number?) -> string", Replace),
+        new("trim(string, string?) -> string", (a, call) => Trim(a, call, left: true, right: true)),
+        new("trim_left(string, string?) -> string", (a, call) => Trim(a, call, left: true, right: false)),
+        new("trim_right(string, string?) -> string", (a, call) => Trim(a, call, left: false, right: true)),
     ];
 
     /// <summary>What a text says; null once the work is used up.</summary>

@@ -1,3 +1,4 @@
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -5,6 +6,8 @@ namespace Postern.Transforms.JmesPath.Nodes;
 /// <summary><c>a + b</c>, <c>a - b</c>, <c>a * b</c>, <c>a / b</c>, <c>a % b</c>, <c>a // b</c></summary>
 internal sealed class Arithmetic(Node left, Node right, Operator by) : Node(left, right)
 {
+    public override Types Gives => Types.Number;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var first = left.Evaluate(current, run);
@@ -32,6 +35,8 @@ internal sealed class Arithmetic(Node left, Node right, Operator by) : Node(left
 internal sealed class Signed(Node of, bool negative) : Node(of)
 {
     private static readonly JsonValue Zero = JsonValue.Of(0m);
+
+    public override Types Gives => Types.Number;
 
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {

@@ -1,3 +1,4 @@
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -5,6 +6,8 @@ namespace Postern.Transforms.JmesPath.Nodes;
 /// <summary><c>a.[…]</c>, <c>a.f(@)</c>: the right of the left, and null where the left is.</summary>
 internal sealed class Within(Node left, Node right) : Node(left, right)
 {
+    public override Types Gives => right.Gives | Types.Null;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var value = left.Evaluate(current, run);
@@ -23,6 +26,8 @@ internal sealed class Within(Node left, Node right) : Node(left, right)
 /// <summary><c>a | b</c>: the right of the left, whatever that is.</summary>
 internal sealed class Pipe(Node left, Node right) : Node(left, right)
 {
+    public override Types Gives => right.Gives;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var value = left.Evaluate(current, run);
@@ -41,6 +46,8 @@ internal sealed class Pipe(Node left, Node right) : Node(left, right)
 /// <summary><c>a || b</c></summary>
 internal sealed class Or(Node left, Node right) : Node(left, right)
 {
+    public override Types Gives => left.Gives | right.Gives;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var value = left.Evaluate(current, run);
@@ -63,6 +70,8 @@ internal sealed class Or(Node left, Node right) : Node(left, right)
 /// <summary><c>a &amp;&amp; b</c></summary>
 internal sealed class And(Node left, Node right) : Node(left, right)
 {
+    public override Types Gives => left.Gives | right.Gives;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var value = left.Evaluate(current, run);
@@ -85,6 +94,8 @@ internal sealed class And(Node left, Node right) : Node(left, right)
 /// <summary><c>!a</c></summary>
 internal sealed class Not(Node of) : Node(of)
 {
+    public override Types Gives => Types.Boolean;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var value = of.Evaluate(current, run);
@@ -101,6 +112,8 @@ internal sealed class Not(Node of) : Node(of)
 /// <summary><c>a ? b : c</c></summary>
 internal sealed class Choice(Node condition, Node yes, Node no) : Node(condition, yes, no)
 {
+    public override Types Gives => yes.Gives | no.Gives;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var value = condition.Evaluate(current, run);

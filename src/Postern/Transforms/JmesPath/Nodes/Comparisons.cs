@@ -1,3 +1,4 @@
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -5,6 +6,8 @@ namespace Postern.Transforms.JmesPath.Nodes;
 /// <summary><c>a == b</c>, <c>a != b</c></summary>
 internal sealed class Equality(Node left, Node right, bool equal) : Node(left, right)
 {
+    public override Types Gives => Types.Boolean;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var first = left.Evaluate(current, run);
@@ -32,6 +35,8 @@ internal sealed class Equality(Node left, Node right, bool equal) : Node(left, r
 /// <summary><c>a &lt; b</c> and the like: of numbers; null of anything else.</summary>
 internal sealed class Ordering(Node left, Node right, bool less, bool orEqual) : Node(left, right)
 {
+    public override Types Gives => Types.Boolean | Types.Null;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var first = left.Evaluate(current, run);

@@ -20,6 +20,8 @@ internal sealed class FunctionCall : Node
         IsConstant &= function.IsPure;
     }
 
+    public override Types Gives => function.Gives;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         if (!run.Spend())

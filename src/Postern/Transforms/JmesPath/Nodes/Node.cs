@@ -1,3 +1,4 @@
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -32,6 +33,9 @@ internal abstract class Node
 
     /// <summary>Whether it depends on nothing, so that it can be worked out beforehand.</summary>
     public bool IsConstant { get; protected init; }
+
+    /// <summary>What its value can be, as far as that is known beforehand; errors aside.</summary>
+    public virtual Types Gives => Types.Any;
 
     /// <summary>Its value.</summary>
     /// <param name="current">What <c>@</c> is.</param>

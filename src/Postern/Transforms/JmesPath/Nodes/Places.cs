@@ -1,4 +1,5 @@
 using System.Text;
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -27,6 +28,8 @@ internal sealed class Literal : Node
     public Literal(in JsonValue value) => (Value, IsConstant) = (value, true);
 
     public JsonValue Value { get; }
+
+    public override Types Gives => Parameter.Of(Value.Kind);
 
     public override JsonValue Evaluate(in JsonValue current, Run run) => Value;
 
@@ -132,6 +135,8 @@ internal sealed class Variable(string name) : Node
 /// <summary><c>let $a = …, $b = … in …</c></summary>
 internal sealed class Let(int[] slots, Node[] values, Node body) : Node([.. values, body])
 {
+    public override Types Gives => body.Gives;
+
     public override JsonValue Evaluate(in JsonValue current, Run run) =>
         Bind(current, run) is { IsError: true } wrong ? wrong : body.Evaluate(current, run);
 

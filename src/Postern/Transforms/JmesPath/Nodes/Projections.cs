@@ -1,3 +1,4 @@
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -7,6 +8,8 @@ internal abstract class Projection(Node from, Node each, Node? condition = null)
 {
     /// <summary>Steps that an entry costs: the more is to be done with it, the more.</summary>
     private readonly int cost = 1 + (each.Size + (condition?.Size ?? 0)) / 4;
+
+    public override Types Gives => Types.Array | Types.Null;
 
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
@@ -44,6 +47,9 @@ internal abstract class Projection(Node from, Node each, Node? condition = null)
         }
         return Origin.Other;
     }
+
+    /// <summary>What is worked out for each entry.</summary>
+    protected Node Each => each;
 
     /// <summary>Whether it has entries.</summary>
     protected virtual bool Fits(in JsonValue source) => source.Kind == JsonKind.Array;
@@ -203,6 +209,8 @@ internal sealed class ValuesOf(Node from, Node each) : Projection(from, each)
 /// <summary><c>a[1:5:2]</c>, of a list or, by characters, of a text.</summary>
 internal sealed class Slice(Node from, Bounds bounds, Node each) : Projection(from, each)
 {
+    public override Types Gives => base.Gives | (Each is Current ? Types.String : Each.Gives);
+
     protected override JsonValue Unfit(in JsonValue source, Run run)
     {
         if (source.Kind != JsonKind.String)

@@ -1,3 +1,4 @@
+using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.JmesPath.Nodes;
@@ -6,6 +7,8 @@ namespace Postern.Transforms.JmesPath.Nodes;
 internal sealed class ObjectOf(string[] names, Node[] values) : Node(values)
 {
     private readonly JsonFieldNames fields = new(names);
+
+    public override Types Gives => Types.Object;
 
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
@@ -46,6 +49,8 @@ internal sealed class ObjectOf(string[] names, Node[] values) : Node(values)
 /// <summary><c>[a, b]</c>: a list of these, each null where its expression is, or can't be worked out.</summary>
 internal sealed class ListOf(Node[] values) : Node(values)
 {
+    public override Types Gives => Types.Array;
+
     public override JsonValue Evaluate(in JsonValue current, Run run)
     {
         var made = new JsonValue[values.Length];

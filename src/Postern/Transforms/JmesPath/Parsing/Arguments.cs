@@ -26,9 +26,9 @@ internal static class Arguments
                 throw new Unreadable(places[i].Start, parameter.IsExpression ? $"{name.Text}() takes an expression here" : $"{name.Text}() takes a value here, not an expression",
                     parameter.IsExpression ? "put & before it: &a.b" : $"leave & out; it is {function.Signature}") { Code = "invalid-type" };
             }
-            if (arguments[i] is Literal literal && !parameter.Takes(literal.Value, run))
+            if (arguments[i] is Literal literal ? !parameter.Takes(literal.Value, run) : !parameter.IsExpression && !parameter.CanTake(arguments[i].Gives))
             {
-                throw new Unreadable(places[i].Start, $"{name.Text}() takes {parameter.Text.Replace("|", " or ", StringComparison.Ordinal)}, not {Told(literal.Value)}",
+                throw new Unreadable(places[i].Start, $"{name.Text}() takes {parameter.Text.Replace("|", " or ", StringComparison.Ordinal)}, not {Told(arguments[i])}",
                     $"it is {function.Signature}") { Code = "invalid-type" };
             }
             if (arguments[i] is Literal known && function.Mistake?.Invoke(i, known.Value) is { } mistake)
@@ -48,13 +48,14 @@ internal static class Arguments
 
     private static string Counted(int arguments) => arguments switch { 0 => "no argument", 1 => "one argument", _ => $"{arguments} arguments" };
 
-    private static string Told(in JsonValue value) => value.Kind switch
+    private static string Told(Node argument) => argument.Gives switch
     {
-        JsonKind.Null => "null",
-        JsonKind.True or JsonKind.False => "a boolean",
-        JsonKind.Number => "a number",
-        JsonKind.String => "a text",
-        JsonKind.Array => "this list",
-        _ => "an object",
+        Types.Null => "null",
+        Types.Boolean or Types.Boolean | Types.Null => "a boolean",
+        Types.Number or Types.Number | Types.Null => "a number",
+        Types.String => "a text",
+        Types.Array or Types.Array | Types.Null => argument is Literal ? "this list" : "a list",
+        Types.Object => "an object",
+        _ => "what this gives",
     };
 }

@@ -106,7 +106,9 @@ internal sealed class Parser
             case TokenKind.Not:
                 return new Not(Expression(Unary));
             case TokenKind.Plus or TokenKind.Minus:
-                return new Signed(Expression(Unary), token.Kind == TokenKind.Minus);
+                var signed = Expression(Unary);
+                CheckNumber(signed, token);
+                return new Signed(signed, token.Kind == TokenKind.Minus);
             case TokenKind.Star:
                 return new ValuesOf(Current.Instance, Follow(Current.Instance, Projected));
             case TokenKind.LeftParenthesis:
@@ -369,9 +371,10 @@ internal sealed class Parser
     /// <summary>Whatever the answer says, nothing can be worked out with what is no number.</summary>
     private static void CheckNumber(Node operand, Token place)
     {
-        if (operand is Literal { Value.Kind: not JsonKind.Number })
+        if ((operand.Gives & Types.Number) == 0)
         {
-            throw new Unreadable(place.Start, "what is no number, beside an operator of numbers,", "texts are put together by join: join(' ', [a, b])") { Code = JsonNumbers.NotANumber.Why };
+            var fix = (operand.Gives & Types.Array) != 0 ? "of each entry: map(&(price * `2`), items), or sum(items[*].price)" : "texts are put together by join: join(' ', [a, b])";
+            throw new Unreadable(place.Start, "what is no number, beside an operator of numbers,", fix) { Code = JsonNumbers.NotANumber.Why };
         }
     }
 
