@@ -13,6 +13,9 @@ internal sealed class JsonText : IDisposable
     /// <summary>Objects and lists within one another.</summary>
     public const int MaxDepth = 64;
 
+    /// <summary>Bytes of a text: what it holds is counted in 28 bits.</summary>
+    public const int MaxLength = 1 << 29;
+
     private byte[]? rented;
     private JsonToken[] tokens;
 
@@ -30,6 +33,11 @@ internal sealed class JsonText : IDisposable
     /// <param name="problem">What is wrong with it, in a few words with the place: never what stands in it.</param>
     public static bool TryRead(ReadOnlyMemory<byte> bytes, [NotNullWhen(true)] out JsonText? text, [NotNullWhen(false)] out string? problem)
     {
+        if (bytes.Length > MaxLength)
+        {
+            (text, problem) = (null, $"longer than {MaxLength >> 20} MB");
+            return false;
+        }
         var scanner = new JsonScanner(bytes.Span);
         problem = scanner.Scan();
         text = problem is null ? new JsonText(bytes, scanner.Tokens) : null;

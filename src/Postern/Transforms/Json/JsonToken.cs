@@ -3,7 +3,7 @@ namespace Postern.Transforms.Json;
 /// <summary>One value, or one name, of an indexed text: 16 bytes, for a text of a few megabytes has a million of them.</summary>
 internal readonly struct JsonToken(int start, int end, int next, JsonKind kind, bool escaped, int count)
 {
-    // Kind in three bits, whether escaped in one, the rest counts: a text has less than 2^28 values.
+    // Kind in three bits, whether escaped in one, the rest counts: see JsonText.MaxLength.
     private readonly uint rest = (uint)kind | (escaped ? 8u : 0) | ((uint)count << 4);
 
     /// <summary>Its first byte.</summary>

@@ -73,7 +73,7 @@ internal abstract class Node
     }
 
     /// <summary>Writes one entry of what must have it: null where it is, or couldn't be worked out.</summary>
-    protected static void WriteEntry(Node node, in JsonValue current, Run run, JsonOutput output)
+    protected static void WriteEntry(Node node, in JsonValue current, Run run, JsonOutput output, string? field = null)
     {
         var start = output.Length;
         var written = node.Write(current, run, output);
@@ -85,7 +85,7 @@ internal abstract class Node
         output.Write("null"u8);
         if (written == Written.Failed)
         {
-            run.GiveUp();
+            run.GiveUp(field);
         }
     }
 }

@@ -56,17 +56,22 @@ internal sealed class Run
     }
 
     /// <summary>What failed last is a field, which is null now.</summary>
-    public void GiveUp() => Evaluation.GiveUp(why);
+    /// <param name="field">Its name, where it has one.</param>
+    public void GiveUp(string? field = null) => GiveUp(why, field);
 
     /// <summary>The value of a field that must be there: an error is one, or null.</summary>
-    public JsonValue Entry(in JsonValue value)
+    public JsonValue Entry(in JsonValue value, string? field = null)
     {
         // Once the work is used up nothing is a field any more: the rest would only be more of it.
         if (!value.IsError || IsStrict || Evaluation.IsSpent)
         {
             return value;
         }
-        Evaluation.GiveUp(value.Why);
+        GiveUp(value.Why, field);
         return JsonValue.Null;
     }
+
+    private void GiveUp(string reason, string? field) =>
+        // Only the first is told.
+        Evaluation.GiveUp(field is null || Evaluation.Failed > 0 ? reason : $"{reason} in '{field}'");
 }

@@ -15,7 +15,7 @@ internal sealed class ObjectOf(string[] names, Node[] values) : Node(values)
         var made = new JsonValue[values.Length];
         for (var i = 0; i < made.Length; i++)
         {
-            made[i] = run.Entry(values[i].Evaluate(current, run));
+            made[i] = run.Entry(values[i].Evaluate(current, run), names[i]);
             if (made[i].IsError)
             {
                 return made[i];
@@ -30,7 +30,7 @@ internal sealed class ObjectOf(string[] names, Node[] values) : Node(values)
         for (var i = 0; i < values.Length; i++)
         {
             output.Write(fields.Written[i]);
-            WriteEntry(values[i], current, run, output);
+            WriteEntry(values[i], current, run, output, names[i]);
         }
         output.Write((byte)'}');
         return Written.Value;
