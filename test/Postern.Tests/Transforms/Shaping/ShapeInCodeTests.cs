@@ -44,7 +44,7 @@ public sealed class ShapeInCodeTests
         Assert.Collection(
             problems.Select(p => p.ToString()),
             p => Assert.Matches(@"ShapeInCodeTests\.cs:\d+:1: gates\.web\.routes\[0\]\.shape: ',' or '}' expected, but it ends at character 8 of ""{id: id""", p),
-            p => Assert.Matches(@"ShapeInCodeTests\.cs:\d+:1: gates\.web\.routes\[1\]\.shape\.names\[0\]: no function 'lenght' at character 1 of ""lenght\(people\)""; did you mean 'length'\?", p));
+            p => Assert.Matches(@"ShapeInCodeTests\.cs:\d+:1: gates\.web\.routes\[1\]\.shape\.names: no function 'lenght' at character 1 of ""lenght\(people\)""; did you mean 'length'\?", p));
     }
 
     private static (GatewayRuntime?, IReadOnlyList<ConfigProblem>) Start(Action<GateBuilder> build) => GatewayRuntime.Start(
