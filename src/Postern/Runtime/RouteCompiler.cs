@@ -102,7 +102,8 @@ internal static class RouteCompiler
         var written = asked.Count > 0 || !Array.Exists(Features.Backends, b => scope.Route.Sections.Origin.Has(b.Key));
         if (asked.Count != 1 && written && scope.Check.Problems.Count == before)
         {
-            var keys = string.Join(" or ", Features.Backends.Where(b => !b.InCode).Select(b => $"'{b.Key}'"));
+            string[] known = [.. Features.Backends.Where(b => !b.InCode).Select(b => $"'{b.Key}'")];
+            var keys = $"{string.Join(", ", known[..^1])} or {known[^1]}";
             scope.Check.Error(scope.Route.Sections.Origin, asked.Count == 0
                 ? $"the route has no answer; write {keys}"
                 : $"a route has one answer, got {string.Join(" and ", asked.Select(a => $"'{a}'"))}; keep one");

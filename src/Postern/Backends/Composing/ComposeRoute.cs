@@ -129,6 +129,7 @@ internal sealed partial class ComposeRoute
             partial.Add();
         }
         composition.Outcomes.Say(response.Headers, plan.ServerTiming);
+        plan.Locales.Tell(response.Headers);
         Answer.AddOwn(response.Headers, exchange);
         plan.Locales.Tell(response.Headers);
         plan.Rules.Response?.Apply(response.Headers);

@@ -64,6 +64,9 @@ internal sealed class CompositionPlan
     /// <summary>What is taken out of the results; null for nothing.</summary>
     public Trimmer? Trimmer { get; init; }
 
+    /// <summary>For whom amounts and dates are written.</summary>
+    public required LocaleChoice Locales { get; init; }
+
     /// <summary>The name under which the answer says how whole it is, as it is written in front: <c>"_meta":</c>; null for none.</summary>
     public byte[]? Meta { get; init; }
 
@@ -80,6 +83,7 @@ internal sealed class CompositionPlan
         CheckNumber(scope, section);
         var shape = scope.Options<ShapeSection>().Shape is null ? null : Shape.Compile(scope);
         CheckShape(scope, section, shape);
+        var locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources?.Any(s => s.UsesLocale) == true);
         var rules = HeaderRules.Compile(scope);
         var trimmer = Trimmer.Compile(scope);
         if (sources is null || Levels(scope, section, sources) is not { } levels)
@@ -94,6 +98,7 @@ internal sealed class CompositionPlan
             Shape = shape,
             Locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources.Any(s => s.UsesLocale)),
             Trimmer = trimmer,
+            Locales = locales,
             Meta = section.Meta is null ? null : Named(section.Meta),
             ServerTiming = section.ServerTiming == true,
             Rules = rules,
@@ -144,7 +149,7 @@ internal sealed class CompositionPlan
 
     private static void CheckNumber(RouteScope scope, ComposeSection section)
     {
-        var (count, most) = (section.Compose!.Count, section.MaxSources!.Value);
+        var (count, most) = (section.Compose!.Count, section.MostSources);
         if (count > most)
         {
             scope.Check.Error(section, "compose", $"at most {most} sources, got {count}; let a service put some together, or raise maxSources");

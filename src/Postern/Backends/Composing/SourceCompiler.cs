@@ -86,6 +86,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             Needs = [.. reads.Sources.Order()],
             BodyNeeds = [.. reads.OfBody.Order()],
             ReadsBody = reads.Body,
+            UsesLocale = reads.Locale,
             Metrics = new SourceMetrics(scope, name),
         };
     }
@@ -241,15 +242,23 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         /// <summary>Whether it asks for the client's body.</summary>
         public bool Body { get; private set; }
 
+        /// <summary>Whether what it sends depends on the client's locale.</summary>
+        public bool Locale { get; private set; }
+
         public void Add(Expression? expression, string key, bool ofEach = true)
         {
             if (expression is not null)
             {
+                Locale |= expression.UsesLocale;
                 Add(expression.Roots, expression.ReadsWholeRoot, expression.Variables, key, ofEach);
             }
         }
 
-        public void Add(Shape shape, string key) => OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, ofEach: true));
+        public void Add(Shape shape, string key)
+        {
+            Locale |= shape.UsesLocale;
+            OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, ofEach: true));
+        }
 
         private HashSet<int> Add(IReadOnlySet<string> roots, bool whole, IReadOnlySet<string> variables, string key, bool ofEach)
         {
@@ -283,7 +292,8 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             }
             if (root == EachName)
             {
-                return "'each' names one value of a list, and there is none; add each: orders[].productId";
+                return options.Each is null ? "'each' names one value of a list, and there is none; add each: orders[].productId"
+                    : "'each' names the value of one call, and this is asked before any; name the list itself";
             }
             string[] known = [.. compiler.names.Where(n => n != name), .. compiler.parameters];
             return $"no source and no parameter named '{root}'{Nearest.Hint(root, known)} ({(known.Length == 0 ? "there are none beside" : $"there are {string.Join(", ", known)}")})";

@@ -40,7 +40,7 @@ internal sealed class HandlerRoute
         forwarding = Forwarding.Compile(scope, section, section.Forward);
         (requestRules, responseRules) = HeaderRules.Compile(scope);
         (meta, serverTiming) = (section.Meta, section.ServerTiming == true);
-        (MaxSources, MaxBytes) = (section.MaxSources!.Value, scope.Options<ShapeSection>().MostBytes);
+        (MaxSources, MaxBytes) = (section.MostSources, scope.Options<ShapeSection>().MostBytes);
         Timeout = scope.Options<TimeoutSection>().Timeout ?? UsualTimeout;
         var (registry, gate) = (MetricRegistry.Of(scope.State), scope.Gate.Name);
         measured = name => new SourceMetrics(registry, gate, Label, name);
