@@ -13,22 +13,23 @@ namespace Postern.Tests.Samples;
 /// <summary>The sample application's two dashboards: one in YAML, one in C#.</summary>
 public sealed partial class BffTests : IAsyncLifetime
 {
-    private readonly HttpClient client = new() { Timeout = TimeSpan.FromSeconds(30) };
+    private HttpClient client = null!;
     private ShopServices shop = null!;
     private WebApplication app = null!;
 
     public async ValueTask InitializeAsync()
     {
         shop = await ShopServices.StartAsync();
-        app = BffApp.Build(["--urls", "http://127.0.0.1:0"], gateway =>
+        app = BffApp.Build(["--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Default=None"], gateway =>
         {
             DemoCommand.Adapt(gateway, shop, 0);
             gateway.Root<TelemetrySection>(t => t with { Telemetry = new() { AccessLog = new() { To = "off" } } });
         });
         await app.StartAsync();
+        client = new HttpClient { BaseAddress = new Uri(app.Urls.First()), Timeout = TimeSpan.FromSeconds(30) };
         using var answer = await client.PostAsync($"{shop.AuthorizationUrl}/token", new FormUrlEncodedContent([new("grant_type", "client_credentials"), new("sub", "usr_a41c7")]));
         var token = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["access_token"]!;
-        (client.BaseAddress, client.DefaultRequestHeaders.Authorization) = (new Uri(app.Urls.First()), new AuthenticationHeaderValue("Bearer", token));
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
     public async ValueTask DisposeAsync()

@@ -43,7 +43,7 @@ internal sealed class ComposeBackend : IBackend
     }
 
     /// <summary>Another URL's answer could be of any shape; a fixed one is what the author says.</summary>
-    private static Fallback? CompileFallback(RouteScope scope)
+    internal static Fallback? CompileFallback(RouteScope scope)
     {
         if (scope.Options<FallbackSection>().Fallback is { To: not null } options)
         {

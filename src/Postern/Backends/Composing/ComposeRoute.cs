@@ -1,38 +1,26 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Postern.Pipeline;
-using Postern.Pipeline.Telemetry;
 using Postern.Transforms.FallingBack;
 using Postern.Transforms.Json;
 
 namespace Postern.Backends.Composing;
 
 /// <summary>One composed route, request by request.</summary>
-internal sealed partial class ComposeRoute
+internal sealed class ComposeRoute
 {
     private const int Kept = 256;
 
     private readonly CompositionPlan plan;
     private readonly Fallback? fallback;
-    private readonly ILogger logger;
-    private readonly string label;
-    private readonly Counter partial, unshaped;
+    private readonly OutcomeReport report;
     private readonly ConcurrentQueue<Composition> pool = [];
     private int pooled;
-    private long toldAt;
 
     public ComposeRoute(RouteScope scope, CompositionPlan plan, Fallback? fallback)
     {
-        (this.plan, this.fallback, logger, label) = (plan, fallback, scope.Logger, scope.Label);
-        var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
-        partial = metrics.Counter("postern_partial_answers_total", "Composed answers in which something is missing.", ("gate", gate), ("route", route));
-        unshaped = metrics.Counter("postern_shape_fields_failed_total", "Fields that are null because their expression couldn't be worked out.", ("gate", gate), ("route", route));
-        // Due at once: the first time is told.
-        toldAt = Environment.TickCount64 - 60_000;
+        (this.plan, this.fallback, report) = (plan, fallback, new OutcomeReport(scope));
     }
 
     public async Task HandleAsync(HttpContext context)
@@ -59,7 +47,7 @@ internal sealed partial class ComposeRoute
             }
             composition.Tell();
             composition.Outcomes.Log(exchange);
-            Warn(composition);
+            report.Warn(composition.Outcomes, composition.Evaluation);
 
             // 3. One answer: what came of them, or why there is none.
             if (composition.Fatal is not { } fatal)
@@ -117,17 +105,10 @@ internal sealed partial class ComposeRoute
             await Answer.FailAsync(context, Failure.SourceFailed, "What this answer is made of can't be put together.", problem);
             return;
         }
-        if (composition.Evaluation is { Failed: > 0 } evaluation)
-        {
-            unshaped.Add(evaluation.Failed);
-        }
+        report.Answered(composition.Outcomes, composition.Evaluation);
         var response = context.Response;
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "application/json";
-        if (composition.Outcomes.IsPartial)
-        {
-            partial.Add();
-        }
         composition.Outcomes.Say(response.Headers, plan.ServerTiming);
         plan.Locales.Tell(response.Headers);
         Answer.AddOwn(response.Headers, exchange);
@@ -171,34 +152,4 @@ internal sealed partial class ComposeRoute
             return JsonText.TryRead(rented, (int)length, out var body, out var problem) ? (body, null) : (null, problem);
         }
     }
-
-    /// <summary>What an operator should look at, once a minute at most: a source whose answers can't be used, expressions that don't fit.</summary>
-    private void Warn(Composition composition)
-    {
-        var unusable = composition.Outcomes.Unusable;
-        var failed = composition.Evaluation is { Failed: > 0 } evaluation ? evaluation.WhyFailed : null;
-        if (unusable is null && failed is null)
-        {
-            return;
-        }
-        var (told, now) = (Volatile.Read(ref toldAt), Environment.TickCount64);
-        if (now - told < 60_000 || Interlocked.CompareExchange(ref toldAt, now, told) != told)
-        {
-            return;
-        }
-        if (unusable is { } source)
-        {
-            LogUnusable(logger, label, source.Name, source.Why);
-        }
-        if (failed is not null)
-        {
-            LogUnshaped(logger, label, failed);
-        }
-    }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Route}: the answer of source {Source} can't be used: {Why}. Told once a minute at most")]
-    private static partial void LogUnusable(ILogger logger, string route, string source, string why);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Route}: fields are null because an expression couldn't be worked out: {Why}. Told once a minute at most")]
-    private static partial void LogUnshaped(ILogger logger, string route, string why);
 }

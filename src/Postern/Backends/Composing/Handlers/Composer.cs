@@ -109,7 +109,8 @@ public sealed class Composer
     /// <summary>Begins all calls that were made and haven't begun.</summary>
     internal void Begin()
     {
-        PendingCall[] ready;
+        // Whoever asks for one of them finds its task, and none of them runs under the lock.
+        TaskCompletionSource go;
         lock (gate)
         {
             if (begun == calls.Count)
@@ -118,13 +119,13 @@ public sealed class Composer
             }
             ThrowIfClosed();
             bounds ??= CallBounds.Start(TimeSpan.FromMilliseconds(Math.Max(1, (route.Timeout - Stopwatch.GetElapsedTime(Began)).TotalMilliseconds)), route.MaxBytes, Exchange.ClientGone(context));
-            ready = [.. calls.Skip(begun)];
-            begun = calls.Count;
+            go = new TaskCompletionSource();
+            while (begun < calls.Count)
+            {
+                calls[begun++].Start(go.Task);
+            }
         }
-        foreach (var call in ready)
-        {
-            call.Start();
-        }
+        go.SetResult();
     }
 
     /// <summary>Fills in what is sent: what is forwarded, what the gateway says, what the code says, then the route's rules.</summary>

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Postern.Config;
 using Postern.Pipeline;
-using Postern.Transforms;
+using Postern.Transforms.Shaping;
 
 namespace Postern.Backends.Composing.Handlers;
 
@@ -22,15 +22,28 @@ internal sealed class HandlerBackend : IBackend
             return null;
         }
         CheckClients(scope, options);
+        if (scope.Route.Sections.Written<ShapeSection>().Shape is not null)
+        {
+            scope.Check.Error(scope.Options<ShapeSection>(), "shape", "the code of this route gives its answer the shape; remove it, or write .Compose(…) instead of the code");
+        }
         var services = scope.Config.Provided<IServiceProvider>();
-        var route = new HandlerRoute(scope, new HandlerJson(services, options.Code.Method.ReturnType));
+        var route = new HandlerRoute(scope, new HandlerJson(services, options.Code.Method.ReturnType), ComposeBackend.CompileFallback(scope));
         if (Bind(scope, options, services, route) is not { } bound)
         {
             return null;
         }
         route.Bound = bound;
-        scope.Note("handler", options.Name);
+        Explain(scope, options, route);
         return route.HandleAsync;
+    }
+
+    private static void Explain(RouteScope scope, HandlerOptions options, HandlerRoute route)
+    {
+        scope.Note("handler", $"{options.Name}, at most {route.MaxSources} sources, all within {Scalars.Format(route.Timeout)}, {new ByteSize(route.MaxBytes)} together");
+        if (route.Trimmer is { } trimmer)
+        {
+            scope.Note("trim", trimmer.ToString());
+        }
     }
 
     /// <summary>The delegate with its parameters filled from a request; null where an error was told.</summary>

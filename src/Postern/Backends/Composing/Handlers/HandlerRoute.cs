@@ -8,8 +8,11 @@ using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Transforms;
+using Postern.Transforms.FallingBack;
 using Postern.Transforms.Json;
 using Postern.Transforms.Shaping;
+using Postern.Transforms.Trimming;
+using Postern.Wire;
 
 namespace Postern.Backends.Composing.Handlers;
 
@@ -18,6 +21,9 @@ internal sealed class HandlerRoute
 {
     /// <summary>Names of sources with numbers of their own: code can make names of anything.</summary>
     private const int MostNames = 50;
+
+    /// <summary>How many sources there may be, where nothing is written.</summary>
+    private const int UsualSources = 10;
 
     /// <summary>How long all sources of a route may take, where nothing is written.</summary>
     private static readonly TimeSpan UsualTimeout = TimeSpan.FromSeconds(30);
@@ -30,8 +36,10 @@ internal sealed class HandlerRoute
     private readonly Func<string, SourceMetrics> measured;
     private readonly string? meta;
     private readonly bool serverTiming;
+    private readonly Fallback? fallback;
+    private readonly OutcomeReport report;
 
-    public HandlerRoute(RouteScope scope, HandlerJson json)
+    public HandlerRoute(RouteScope scope, HandlerJson json, Fallback? fallback)
     {
         var section = scope.Options<ComposeSection>();
         (Json, Label, parameters) = (json, scope.Label, scope.Template.Parameters);
@@ -41,6 +49,7 @@ internal sealed class HandlerRoute
         (requestRules, responseRules) = HeaderRules.Compile(scope);
         (meta, serverTiming) = (section.Meta, section.ServerTiming == true);
         (MaxSources, MaxBytes) = (section.MostSources, scope.Options<ShapeSection>().MostBytes);
+        (Trimmer, this.fallback, report) = (Trimmer.Compile(scope), fallback, new OutcomeReport(scope));
         Timeout = scope.Options<TimeoutSection>().Timeout ?? UsualTimeout;
         var (registry, gate) = (MetricRegistry.Of(scope.State), scope.Gate.Name);
         measured = name => new SourceMetrics(registry, gate, Label, name);
@@ -60,6 +69,9 @@ internal sealed class HandlerRoute
 
     /// <summary>How long all sources together may take.</summary>
     public TimeSpan Timeout { get; }
+
+    /// <summary>What is taken out of the answer; null for nothing.</summary>
+    public Trimmer? Trimmer { get; }
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -125,13 +137,7 @@ internal sealed class HandlerRoute
             case not null when Json.Streams:
                 return returned;
             default:
-                context.Response.ContentType ??= "application/json";
-                using (var output = new JsonOutput(int.MaxValue))
-                {
-                    Json.Write(output, returned);
-                    AddMeta(composer, output);
-                    await SendAsync(context, output);
-                }
+                await AnswerAsync(context, composer, returned);
                 return Results.Empty;
         }
     }
@@ -189,19 +195,41 @@ internal sealed class HandlerRoute
             }
         }
         outcomes.Log(composer.Exchange);
+        report.Warn(outcomes, evaluation: null);
     }
 
     /// <summary>What the head of the code's answer says beside its own.</summary>
     public void Say(Composer composer, HttpContext context)
     {
-        if (composer.Exchange.Failure != Failure.None)
+        if (composer.Exchange.Failure != Failure.None || composer.Failed is not null)
         {
             return; // The gateway answers itself.
         }
+        report.Answered(composer.Outcomes, evaluation: null);
         var headers = context.Response.Headers;
         Answer.AddOwn(headers, composer.Exchange);
         composer.Outcomes.Say(headers, serverTiming);
         responseRules?.Apply(headers);
+    }
+
+    private async Task AnswerAsync(HttpContext context, Composer composer, object? returned)
+    {
+        context.Response.ContentType ??= "application/json";
+        using var output = new JsonOutput(int.MaxValue);
+        Json.Write(output, returned);
+        if (Trimmer is null || !Trimmer.Takes(context.Response.StatusCode))
+        {
+            AddMeta(composer, output);
+            await SendAsync(context, output);
+            return;
+        }
+        using var trimmed = new JsonOutput(int.MaxValue);
+        if (Trimmer.Write(output.Written, trimmed) is { } problem)
+        {
+            throw new InvalidOperationException($"What the code of {Label} returned can't be trimmed: {problem}.");
+        }
+        AddMeta(composer, trimmed);
+        await SendAsync(context, trimmed);
     }
 
     private static bool IsToldBefore(IReadOnlyList<PendingCall> calls, int index)
@@ -254,10 +282,17 @@ internal sealed class HandlerRoute
     }
 
     /// <summary>There is no answer of the code's.</summary>
-    private static Task FailAsync(HttpContext context, Composer composer, Exception e)
+    private Task FailAsync(HttpContext context, Composer composer, Exception e)
     {
         if (composer.Failed is { Failure: { } why } required)
         {
+            if (!context.Response.HasStarted && fallback?.For(why.Told, why.Cause, $"{required.Name}: {why.Why}", why.RetryAfter) is { } instead)
+            {
+                context.Response.Headers.Clear();
+                context.Response.Headers[RequestId.Name] = composer.Exchange.RequestId;
+                fallback.Begin(composer.Exchange, instead);
+                return fallback.AnswerAsync(context, instead, responseRules);
+            }
             return Answer.FailAsync(context, why.Told, reason: $"{required.Name}: {why.Why}", challenge: why.Challenge, retryAfter: why.RetryAfter, source: required.Name);
         }
         if (composer.Exchange.ClientGone(context).IsCancellationRequested)

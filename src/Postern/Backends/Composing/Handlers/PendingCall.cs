@@ -33,8 +33,8 @@ internal sealed class PendingCall
     /// <summary>What of the client's request goes on; null for what the route says.</summary>
     public Forwarding? Forward { get; set; }
 
-    /// <summary>Makes the call and reads its result.</summary>
-    public Func<Task> Run { get; set; } = null!;
+    /// <summary>Makes the call once a task is done, and reads its result.</summary>
+    public Func<Task, Task> Run { get; set; } = null!;
 
     /// <summary>Whether the code has asked for its result.</summary>
     public bool IsAwaited { get; private set; }
@@ -81,7 +81,8 @@ internal sealed class PendingCall
         return task!;
     }
 
-    public void Start() => task = Run();
+    /// <summary>It is begun once <paramref name="go"/> is done.</summary>
+    public void Start(Task go) => task = Run(go);
 
     public async Task<SourceResult> SendAsync()
     {

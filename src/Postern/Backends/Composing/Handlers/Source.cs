@@ -105,9 +105,10 @@ public sealed class Source<T>
         return this;
     }
 
-    private async Task<T> RunAsync()
+    private async Task<T> RunAsync(Task go)
     {
-        var result = await call.SendAsync();
+        await go.ConfigureAwait(false);
+        var result = await call.SendAsync().ConfigureAwait(false);
         var failure = result.Failure;
         if (failure is null)
         {

@@ -313,7 +313,7 @@ public sealed class ComposerTests
                 var body = await new StreamReader(context.Request.Body).ReadToEndAsync();
                 lock (seen)
                 {
-                    (seen[name], bodies[name]) = (new HeaderDictionary(context.Request.Headers.ToDictionary()), body);
+                    (seen[name], bodies[name]) = (new HeaderDictionary(context.Request.Headers.ToDictionary(StringComparer.OrdinalIgnoreCase)), body);
                 }
                 await CodeGateway.JsonAsync(context, "1");
             });
