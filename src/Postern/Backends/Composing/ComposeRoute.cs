@@ -110,7 +110,6 @@ internal sealed class ComposeRoute
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "application/json";
         composition.Outcomes.Say(response.Headers, plan.ServerTiming);
-        plan.Locales.Tell(response.Headers);
         Answer.AddOwn(response.Headers, exchange);
         plan.Locales.Tell(response.Headers);
         plan.Rules.Response?.Apply(response.Headers);

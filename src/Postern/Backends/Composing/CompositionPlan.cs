@@ -64,9 +64,6 @@ internal sealed class CompositionPlan
     /// <summary>What is taken out of the results; null for nothing.</summary>
     public Trimmer? Trimmer { get; init; }
 
-    /// <summary>For whom amounts and dates are written.</summary>
-    public required LocaleChoice Locales { get; init; }
-
     /// <summary>The name under which the answer says how whole it is, as it is written in front: <c>"_meta":</c>; null for none.</summary>
     public byte[]? Meta { get; init; }
 
@@ -96,7 +93,6 @@ internal sealed class CompositionPlan
             Timeout = scope.Options<TimeoutSection>().Timeout ?? TimeSpan.FromSeconds(30),
             MaxBytes = scope.Options<ShapeSection>().MostBytes,
             Shape = shape,
-            Locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources.Any(s => s.UsesLocale)),
             Trimmer = trimmer,
             Locales = locales,
             Meta = section.Meta is null ? null : Named(section.Meta),

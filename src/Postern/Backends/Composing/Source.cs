@@ -60,10 +60,6 @@ internal sealed class Source
     /// <summary>Those of them that its body is made of: where one of these failed there is nothing to send.</summary>
     public int[] BodyNeeds { get; init; } = [];
 
-    /// <summary>Whether what it calls depends on the locale.</summary>
-    public bool UsesLocale => Body?.UsesLocale == true || When?.UsesLocale == true || Each?.Values.UsesLocale == true
-        || Target.Expressions.Concat(Headers.SelectMany(h => h.Value.Expressions)).Any(e => e.UsesLocale);
-
     /// <summary>Whether it asks for the client's body.</summary>
     public bool ReadsBody { get; init; }
 

@@ -23,7 +23,6 @@ internal sealed class HandlerRoute
     private const int MostNames = 50;
 
     /// <summary>How many sources there may be, where nothing is written.</summary>
-    private const int UsualSources = 10;
 
     /// <summary>How long all sources of a route may take, where nothing is written.</summary>
     private static readonly TimeSpan UsualTimeout = TimeSpan.FromSeconds(30);
