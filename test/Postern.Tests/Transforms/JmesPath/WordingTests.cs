@@ -57,7 +57,7 @@ public sealed class WordingTests
             return;
         }
         var (text, evaluation) = Write(expression);
-        Assert.Equal(("{\"a\":null}", 1, why), (text, evaluation.Failed, evaluation.WhyFailed));
+        Assert.Equal(("{\"a\":null}", 1, $"{why} in 'a'"), (text, evaluation.Failed, evaluation.WhyFailed));
     }
 
     [Theory]

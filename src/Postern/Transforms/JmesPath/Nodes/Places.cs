@@ -133,8 +133,19 @@ internal sealed class Variable(string name) : Node
 }
 
 /// <summary><c>let $a = …, $b = … in …</c></summary>
-internal sealed class Let(int[] slots, Node[] values, Node body) : Node([.. values, body])
+internal sealed class Let : Node
 {
+    private readonly int[] slots;
+    private readonly Node[] values;
+    private readonly Node body;
+
+    public Let(int[] slots, Node[] values, Node body) : base([.. values, body])
+    {
+        (this.slots, this.values, this.body) = (slots, values, body);
+        // It needs somewhere to put what it binds, even where its body asks for none of that.
+        IsConstant = false;
+    }
+
     public override Types Gives => body.Gives;
 
     public override JsonValue Evaluate(in JsonValue current, Run run) =>

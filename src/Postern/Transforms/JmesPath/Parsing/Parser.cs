@@ -11,10 +11,6 @@ namespace Postern.Transforms.JmesPath.Parsing;
 /// </summary>
 internal sealed class Parser
 {
-    private const int Unary = 8;
-    private const int Projected = 20;
-    private const int AfterDot = 40;
-
     private readonly string text;
     private readonly List<Token> tokens;
     private readonly Scope scope;
@@ -48,7 +44,7 @@ internal sealed class Parser
             throw TooDeep();
         }
         var start = at;
-        var node = Follow(Fold(Operand(), start), strength);
+        var node = Follow(Constants.Fold(Operand(), tokens[start]), strength);
         depth--;
         return node;
     }
@@ -56,10 +52,10 @@ internal sealed class Parser
     /// <summary>Everything behind a value that binds stronger than what stands before it.</summary>
     private Node Follow(Node left, int strength)
     {
-        while (Strength(Here.Kind) > strength)
+        while (Strength.Of(Here.Kind) > strength)
         {
             var start = at;
-            left = Fold(Operation(left), start);
+            left = Constants.Fold(Operation(left), tokens[start]);
             if (left.Depth > JmesPath.Expression.MaxDepth)
             {
                 throw TooDeep();
@@ -67,22 +63,6 @@ internal sealed class Parser
         }
         return left;
     }
-
-    private static int Strength(TokenKind kind) => kind switch
-    {
-        TokenKind.Pipe => 1,
-        TokenKind.Question => 2,
-        TokenKind.Or => 3,
-        TokenKind.And => 4,
-        TokenKind.Equal or TokenKind.Unequal or TokenKind.Less or TokenKind.LessOrEqual or TokenKind.Greater or TokenKind.GreaterOrEqual => 5,
-        TokenKind.Plus or TokenKind.Minus => 6,
-        TokenKind.Star or TokenKind.Times or TokenKind.Divide or TokenKind.DivideWhole or TokenKind.Modulo => 7,
-        TokenKind.Flatten => 9,
-        TokenKind.Filter => 21,
-        TokenKind.Dot => AfterDot,
-        TokenKind.LeftBracket => 55,
-        _ => 0,
-    };
 
     /// <summary>A value, or an operator that stands before one.</summary>
     private Node Operand()
@@ -104,13 +84,13 @@ internal sealed class Parser
             case TokenKind.Variable:
                 return scope.Find(token);
             case TokenKind.Not:
-                return new Not(Expression(Unary));
+                return new Not(Expression(Strength.Unary));
             case TokenKind.Plus or TokenKind.Minus:
-                var signed = Expression(Unary);
-                CheckNumber(signed, token);
+                var signed = Expression(Strength.Unary);
+                Constants.CheckNumber(signed, token);
                 return new Signed(signed, token.Kind == TokenKind.Minus);
             case TokenKind.Star:
-                return new ValuesOf(Current.Instance, Follow(Current.Instance, Projected));
+                return new ValuesOf(Current.Instance, Follow(Current.Instance, Strength.Projected));
             case TokenKind.LeftParenthesis:
                 var inner = Expression(0);
                 Take(TokenKind.RightParenthesis, "')'");
@@ -141,22 +121,22 @@ internal sealed class Parser
             case TokenKind.LeftBracket:
                 return Bracketed(left);
             case TokenKind.Flatten:
-                return new Flattened(left, Follow(Current.Instance, Strength(TokenKind.Flatten)));
+                return new Flattened(left, Follow(Current.Instance, Strength.Of(TokenKind.Flatten)));
             case TokenKind.Filter:
                 var condition = Expression(0);
                 Take(TokenKind.RightBracket, "']'");
-                return new ItemsOf(left, Follow(Current.Instance, Strength(TokenKind.Filter)), condition);
+                return new ItemsOf(left, Follow(Current.Instance, Strength.Of(TokenKind.Filter)), condition);
             case TokenKind.Question:
                 var yes = Expression(0);
                 Take(TokenKind.Colon, "':'");
-                return new Choice(left, yes, Expression(Strength(TokenKind.Question) - 1));
+                return new Choice(left, yes, Expression(Strength.Of(TokenKind.Question) - 1));
         }
         var operand = at;
-        var right = Expression(Strength(token.Kind));
-        if (Strength(token.Kind) is 6 or 7)
+        var right = Expression(Strength.Of(token.Kind));
+        if (Strength.IsArithmetic(token.Kind))
         {
-            CheckNumber(left, token);
-            CheckNumber(right, tokens[operand]);
+            Constants.CheckNumber(left, token);
+            Constants.CheckNumber(right, tokens[operand]);
         }
         return token.Kind switch
         {
@@ -186,7 +166,7 @@ internal sealed class Parser
         switch (token.Kind)
         {
             case TokenKind.Star:
-                return new ValuesOf(left, Follow(Current.Instance, Projected));
+                return new ValuesOf(left, Follow(Current.Instance, Strength.Projected));
             case TokenKind.LeftBracket:
                 return new Within(left, Entries());
             case TokenKind.LeftBrace:
@@ -257,7 +237,7 @@ internal sealed class Parser
         {
             at++;
             Take(TokenKind.RightBracket, "']'");
-            return new ItemsOf(left, Follow(Current.Instance, Projected));
+            return new ItemsOf(left, Follow(Current.Instance, Strength.Projected));
         }
         if (!IsSpecifier())
         {
@@ -283,7 +263,7 @@ internal sealed class Parser
         {
             throw new Unreadable(tokens[start].Start, "a slice in steps of 0", "leave the step out, or write 1 or -1") { Code = "invalid-value" };
         }
-        return new Slice(left, new Bounds(first, stop, step ?? 1), Follow(Current.Instance, Projected));
+        return new Slice(left, new Bounds(first, stop, step ?? 1), Follow(Current.Instance, Strength.Projected));
     }
 
     /// <summary>A number in brackets, if one is there; one too large is the largest.</summary>
@@ -367,32 +347,6 @@ internal sealed class Parser
         scope.Close(names.Count);
         return new Let(slots, [.. values], body);
     }
-
-    /// <summary>Whatever the answer says, nothing can be worked out with what is no number.</summary>
-    private static void CheckNumber(Node operand, Token place)
-    {
-        if ((operand.Gives & Types.Number) == 0)
-        {
-            var fix = (operand.Gives & Types.Array) != 0 ? "of each entry: map(&(price * `2`), items), or sum(items[*].price)" : "texts are put together by join: join(' ', [a, b])";
-            throw new Unreadable(place.Start, "what is no number, beside an operator of numbers,", fix) { Code = JsonNumbers.NotANumber.Why };
-        }
-    }
-
-    /// <summary>Works out what is constant; what fails then would fail each time.</summary>
-    private Node Fold(Node node, int start)
-    {
-        if (!node.IsConstant || node is Literal or Reference)
-        {
-            return node;
-        }
-        var run = new Run(JsonValue.Null, new Evaluation(null, MaxConstantWork), scope.Slots, strict: true);
-        var value = node.Evaluate(JsonValue.Null, run);
-        return !value.IsError ? new Literal(value)
-            : throw new Unreadable(tokens[start].Start, $"what is always an error ({value.Why}) begins", "it doesn't depend on any answer; correct it") { Code = value.Why };
-    }
-
-    /// <summary>Steps that working out what is constant may take.</summary>
-    private const int MaxConstantWork = 10_000;
 
     private void Take(TokenKind kind, string what)
     {
