@@ -80,7 +80,6 @@ internal sealed class CompositionPlan
         CheckNumber(scope, section);
         var shape = scope.Options<ShapeSection>().Shape is null ? null : Shape.Compile(scope);
         CheckShape(scope, section, shape);
-        var locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources?.Any(s => s.UsesLocale) == true);
         var rules = HeaderRules.Compile(scope);
         var trimmer = Trimmer.Compile(scope);
         if (sources is null || Levels(scope, section, sources) is not { } levels)
@@ -94,7 +93,6 @@ internal sealed class CompositionPlan
             MaxBytes = scope.Options<ShapeSection>().MostBytes,
             Shape = shape,
             Trimmer = trimmer,
-            Locales = locales,
             Meta = section.Meta is null ? null : Named(section.Meta),
             ServerTiming = section.ServerTiming == true,
             Rules = rules,

@@ -63,9 +63,6 @@ internal sealed class Source
     /// <summary>Whether it asks for the client's body.</summary>
     public bool ReadsBody { get; init; }
 
-    /// <summary>Whether what it sends depends on the client's locale.</summary>
-    public bool UsesLocale { get; init; }
-
     /// <summary>The sources that wait for it; filled in by the plan.</summary>
     public int[] Dependents { get; set; } = [];
 

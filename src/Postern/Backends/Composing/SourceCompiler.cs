@@ -86,7 +86,6 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             Needs = [.. reads.Sources.Order()],
             BodyNeeds = [.. reads.OfBody.Order()],
             ReadsBody = reads.Body,
-            UsesLocale = reads.Locale,
             Metrics = new SourceMetrics(scope, name),
         };
     }
@@ -242,23 +241,15 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         /// <summary>Whether it asks for the client's body.</summary>
         public bool Body { get; private set; }
 
-        /// <summary>Whether what it sends depends on the client's locale.</summary>
-        public bool Locale { get; private set; }
-
         public void Add(Expression? expression, string key, bool ofEach = true)
         {
             if (expression is not null)
             {
-                Locale |= expression.UsesLocale;
                 Add(expression.Roots, expression.ReadsWholeRoot, expression.Variables, key, ofEach);
             }
         }
 
-        public void Add(Shape shape, string key)
-        {
-            Locale |= shape.UsesLocale;
-            OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, ofEach: true));
-        }
+        public void Add(Shape shape, string key) => OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, ofEach: true));
 
         private HashSet<int> Add(IReadOnlySet<string> roots, bool whole, IReadOnlySet<string> variables, string key, bool ofEach)
         {
