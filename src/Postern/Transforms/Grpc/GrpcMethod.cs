@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
-using System.Text;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;

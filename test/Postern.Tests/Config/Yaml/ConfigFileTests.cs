@@ -2,6 +2,7 @@ using Postern.Backends.Proxying;
 using Postern.Config;
 using Postern.Config.Yaml;
 using Postern.Pipeline;
+using Postern.Tests.Harness;
 using Postern.Upstreams.Forwarding;
 
 namespace Postern.Tests.Config.Yaml;
@@ -74,6 +75,29 @@ public sealed class ConfigFileTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public void A_file_that_is_not_text_is_seen_as_it_was_until_it_changes()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllBytes(folder["set.binpb"], [0x0a, 0xff, 0x00]);
+        File.WriteAllBytes(folder["large.binpb"], new byte[(4 << 20) + 1]);
+        var loaded = ConfigFile.Load(folder.Write("postern.yaml", """
+            version: 1
+            upstreams:
+              a: { url: http://127.0.0.1:1, protocol: grpc, descriptors: set.binpb }
+              b: { url: http://127.0.0.1:1, protocol: grpc, descriptors: large.binpb }
+              c: { url: http://127.0.0.1:1, protocol: grpc, descriptors: none.binpb }
+            """), Features.Grammar);
+        Assert.Equal(4, loaded.Texts.Count);
+        Assert.All(loaded.Texts, f => Assert.Equal(f.Value, ConfigFile.Peek(f.Key, f.Value)));
+        Assert.Contains(loaded.Check.Problems, p => p.Message == "can't read 'large.binpb': it is larger than 4MB; leave out what isn't called");
+
+        File.WriteAllBytes(folder["set.binpb"], [0x0a, 0xff, 0x01]);
+        File.WriteAllBytes(folder["large.binpb"], [0x0a]);
+        File.WriteAllBytes(folder["none.binpb"], [0x0a]);
+        Assert.Equal(3, loaded.Texts.Count(f => ConfigFile.Peek(f.Key, f.Value) != f.Value));
     }
 
     [Fact]
