@@ -30,6 +30,8 @@ public static class DemoText
             new("anyone: a canary by weight, each phone keeps its side", $"curl -si -H 'X-Device-Id: phone-3' {url}/mobile/v1/products/7"),
             new("nobody: what the gate says to those it doesn't know", $"curl -si {url}/web/profile"),
             new("a customer on the web, by a JWT: their own profile", $"curl -si {bearer} {url}/web/profile"),
+            new("one request for three services: the dashboard of the site", $"curl -s {bearer} {url}/web/dashboard"),
+            new("the same for the phone, in a quarter of the bytes", $"curl -s {bearer} {url}/mobile/v1/dashboard"),
             new("a customer on the web, by an opaque token: their own orders", $"curl -s {opaque} {url}/web/orders"),
             new("the same caller, as services are told of them", $"curl -s {opaque} {url}/web/caller"),
             new("a customer on the phone, by a JWT: an order, placed", $"curl -si {bearer} {Order} {url}/mobile/v1/orders"),

@@ -154,6 +154,6 @@ public sealed partial class ExamplesTests
     [GeneratedRegex(@"^([\w-]+):", RegexOptions.Multiline)]
     private static partial Regex TopKeys();
 
-    [GeneratedRegex(@"(?:to|url): *""?http://([a-z][\w-]*)[/?\s""]")]
+    [GeneratedRegex(@"(?:to|url|get|post|put|patch|delete): *""?http://([a-z][\w-]*)[/?\s""]")]
     private static partial Regex Targets();
 }

@@ -17,7 +17,7 @@ public sealed partial class DemoTests
         foreach (var tool in new[] { demo, beside })
         {
             var commands = Commands().Matches(tool.Output).Select(m => m.Groups[1].Value).ToList();
-            Assert.InRange(commands.Count, 10, 16);
+            Assert.InRange(commands.Count, 10, 18);
             Assert.Contains(commands, c => c.Contains(" token", StringComparison.Ordinal) && c.Contains("/web/", StringComparison.Ordinal));
             Assert.Contains(commands, c => c.Contains("--opaque", StringComparison.Ordinal));
             Assert.Contains(commands, c => c.Contains(" token", StringComparison.Ordinal) && c.Contains("/mobile/", StringComparison.Ordinal));
