@@ -92,6 +92,7 @@ internal sealed class CompositionPlan
             Timeout = scope.Options<TimeoutSection>().Timeout ?? TimeSpan.FromSeconds(30),
             MaxBytes = scope.Options<ShapeSection>().MostBytes,
             Shape = shape,
+            Locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources.Any(s => s.UsesLocale)),
             Trimmer = trimmer,
             Meta = section.Meta is null ? null : Named(section.Meta),
             ServerTiming = section.ServerTiming == true,

@@ -63,6 +63,10 @@ internal sealed class Source
     /// <summary>Whether it asks for the client's body.</summary>
     public bool ReadsBody { get; init; }
 
+    /// <summary>Whether what it calls depends on the locale.</summary>
+    public bool UsesLocale => Body?.UsesLocale == true || When?.UsesLocale == true || Each?.Values.UsesLocale == true
+        || Target.Expressions.Concat(Headers.SelectMany(h => h.Value.Expressions)).Any(e => e.UsesLocale);
+
     /// <summary>The sources that wait for it; filled in by the plan.</summary>
     public int[] Dependents { get; set; } = [];
 
