@@ -15,6 +15,9 @@ public sealed class AllocationTests
 {
     private const int BytesPerRequest = 1800;
 
+    /// <summary>Three sources merged, with what says how whole the answer is.</summary>
+    private const int BytesPerComposition = 4500;
+
     /// <summary>What may come on top of it where everything guards the upstream and nothing fails.</summary>
     private const int BytesOfGuarding = 200;
 
@@ -40,11 +43,19 @@ public sealed class AllocationTests
         Assert.InRange(more, -50, BytesOfGuarding);
     }
 
+    [Fact]
+    public async Task A_composition_of_three_sources_allocates_little_more_than_its_three_calls()
+    {
+        var (bytes, _) = await MeasureAsync("", "page");
+        TestContext.Current.SendDiagnosticMessage("{0} bytes per composition of three", bytes);
+        Assert.InRange(bytes, 1, BytesPerComposition);
+    }
+
     /// <summary>
     /// Bytes for each request to an upstream with nothing but its two destinations, and how many more with <paramref name="guards"/>.
     /// Batches of both take turns, and neighbours are compared: how often an answer is there at once depends on what else the machine does.
     /// </summary>
-    private static async Task<(long Bytes, long More)> MeasureAsync(string guards)
+    private static async Task<(long Bytes, long More)> MeasureAsync(string guards, string path = "items")
     {
         using Listening one = new(), other = new();
         var answering = new[] { one, other }.Select(l => Task.Factory.StartNew(() => Answer(l.Socket), TaskCreationOptions.LongRunning)).ToArray();
@@ -55,7 +66,7 @@ public sealed class AllocationTests
             listen: http://127.0.0.1:0
             telemetry: { accessLog: /dev/null }
             upstreams: { up: { {{urls}} }, guarded: { {{urls}}{{(guards.Length > 0 ? ", " : "")}}{{guards}} } }
-            gates: { web: { match: { path: /web }, identity: off, routes: [{ get: "/items/{id}", to: "http://up/api/items/{id}" }, { get: "/other/{id}", to: "http://guarded/api/items/{id}" }] } }
+            gates: { web: { match: { path: /web }, identity: off, routes: [{ get: "/items/{id}", to: "http://up/api/items/{id}" }, { get: "/other/{id}", to: "http://guarded/api/items/{id}" }, { get: "/page/{id}", meta: _meta, compose: { a: { get: http://up/a, timeout: 2s, required: true }, b: { get: http://up/b, timeout: 3s }, c: { get: http://up/c, timeout: 1500ms, fallback: [] } } }] } }
             """);
         var (gateway, problems) = OpenedGateway.Open(file, NullLoggerFactory.Instance, TimeProvider.System);
         Assert.Empty(problems);
@@ -64,7 +75,7 @@ public sealed class AllocationTests
             await using var traffic = new TrafficServer(gateway!.Listen, gateway.Handle, NullLoggerFactory.Instance, TimeProvider.System);
             await traffic.StartAsync();
             var port = new Uri(traffic.Urls[0]).Port;
-            return await Task.Factory.StartNew(() => Measure(port), TaskCreationOptions.LongRunning);
+            return await Task.Factory.StartNew(() => Measure(port, path, guards.Length > 0 ? Batches : 0), TaskCreationOptions.LongRunning);
         }
         finally
         {
@@ -75,12 +86,12 @@ public sealed class AllocationTests
         }
     }
 
-    private static (long Bytes, long More) Measure(int port)
+    private static (long Bytes, long More) Measure(int port, string path, int comparisons)
     {
-        using Client plain = new(port, "items"), guarded = new(port, "other");
+        using Client plain = new(port, path), guarded = new(port, "other");
         plain.Send(WarmUp);
-        guarded.Send(WarmUp);
-        var batches = Enumerable.Range(0, Batches).Select(_ => (Plain: plain.Send(Measured), Guarded: guarded.Send(Measured))).ToArray();
+        guarded.Send(comparisons > 0 ? WarmUp : 0);
+        var batches = Enumerable.Range(0, Batches).Select(i => (Plain: plain.Send(Measured), Guarded: i < comparisons ? guarded.Send(Measured) : 0)).ToArray();
         return (Median(batches.Select(b => b.Plain)), Median(batches.Select(b => b.Guarded - b.Plain)));
     }
 
@@ -106,7 +117,7 @@ public sealed class AllocationTests
             {
                 socket.Send(request);
                 var length = 0;
-                while (!buffer.AsSpan(0, length).EndsWith("stock\":12}"u8))
+                while (!buffer.AsSpan(0, length).EndsWith("stock\":12}"u8) && !IsComposed(buffer.AsSpan(0, length)))
                 {
                     var received = socket.Receive(buffer, length, buffer.Length - length, SocketFlags.None);
                     if (received == 0)
@@ -116,8 +127,11 @@ public sealed class AllocationTests
                     length += received;
                 }
             }
-            return (GC.GetTotalAllocatedBytes(precise: true) - before) / count;
+            return (GC.GetTotalAllocatedBytes(precise: true) - before) / Math.Max(1, count);
         }
+
+        /// <summary>Only the end of all that says how whole it is has two braces.</summary>
+        private static bool IsComposed(ReadOnlySpan<byte> answer) => answer.EndsWith("}}"u8);
 
         public void Dispose() => socket.Dispose();
     }
