@@ -30,6 +30,13 @@ public sealed partial class BffTests : IAsyncLifetime
         using var answer = await client.PostAsync($"{shop.AuthorizationUrl}/token", new FormUrlEncodedContent([new("grant_type", "client_credentials"), new("sub", "usr_a41c7")]));
         var token = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["access_token"]!;
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        // Until the keys that verify tokens are there, nobody can be known.
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        while ((await GetAsync("/web/dashboard")).Status == 503)
+        {
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Postern.Backends.Composing;
 using Postern.Backends.Composing.Handlers;
 using Postern.Pipeline;
@@ -404,6 +405,55 @@ public sealed class ComposerTests
         Assert.Equal(200, (await gateway.GetAsync("/web/many/3")).Status);
         Assert.Equal(500, (await gateway.GetAsync("/web/many/4")).Status);
         Assert.Matches("""^\{"a":"x{998}","b":null,"_meta":\{"partial":true,"failedSources":\["a"\]""", (await gateway.GetAsync("/web/bytes")).Body);
+    }
+
+    [Fact]
+    public async Task Sources_of_one_name_are_told_as_one()
+    {
+        await using var gateway = await CodeGateway.StartAsync(
+            gate => gate.MapGet("/each", async (Composer c) =>
+            {
+                var all = new[] { 1, 2, 3 }.Select(id => c.Get<int>($"http://a/{id}").Named("things").Or(-1).AsTask()).ToList();
+                return new { all = await Task.WhenAll(all) };
+            }).Meta().ServerTiming(),
+            (_, context) => CodeGateway.JsonAsync(context, context.Request.Path.Value![1..], context.Request.Path == "/1" ? 200 : 500));
+        using var answer = await gateway.Client.GetAsync("/web/each");
+        Assert.StartsWith("""{"all":[1,-1,-1],"_meta":{"partial":true,"failedSources":["things"]""", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Matches("""^things;dur=[\d.]+;desc="500"$""", answer.Headers.GetValues("Server-Timing").Single());
+        Assert.Contains("""source="things",result="500"} 2""", gateway.Metrics(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Types_can_be_known_by_a_source_generated_context_alone()
+    {
+        await using var gateway = await CodeGateway.StartAsync(
+            gate =>
+            {
+                gate.MapGet("/typed", async (Composer c) => await c.Get("http://a/thing", HandlerRouteTests.Known.Default.Asked).Required());
+                gate.MapGet("/unknown", async (Composer c) => await c.Get<Thing>("http://a/thing"));
+            },
+            (_, context) => CodeGateway.JsonAsync(context, """{"ids":[1,2],"more":0,"name":"n"}"""),
+            builder => builder.Services.ConfigureHttpJsonOptions(o =>
+            {
+                o.SerializerOptions.TypeInfoResolverChain.Clear();
+                o.SerializerOptions.TypeInfoResolverChain.Add(HandlerRouteTests.Known.Default);
+            }));
+        Assert.Equal((200, """{"name":"n","ids":[1,2]}"""), await gateway.GetAsync("/web/typed"));
+        Assert.Equal(500, (await gateway.GetAsync("/web/unknown")).Status);
+    }
+
+    [Fact]
+    public async Task Any_thread_may_make_and_await_calls()
+    {
+        await using var gateway = await CodeGateway.StartAsync(gate => gate.MapGet("/threads", async (Composer c) =>
+        {
+            var all = Enumerable.Range(0, 40).Select(i => Task.Run(async () => await c.Get<int>($"http://a/{i}")));
+            return new { sum = (await Task.WhenAll(all)).Sum() };
+        }).MaxSources(40).Meta(), "1");
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.StartsWith("""{"sum":40,"_meta":{"partial":false""", (await gateway.GetAsync("/web/threads")).Body, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
