@@ -3,7 +3,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Postern.Pipeline;
-using Postern.Wire;
 
 namespace Postern.Backends.Composing.Handlers;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using Postern.Config;
 
 namespace Postern.Backends.Composing.Handlers;
 

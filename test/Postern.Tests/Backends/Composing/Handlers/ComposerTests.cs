@@ -155,7 +155,7 @@ public sealed class ComposerTests
         var left = new TaskCompletionSource();
         using var gone = context.RequestAborted.Register(() => left.TrySetResult());
         using var ended = end.Register(() => left.TrySetResult());
-        await left.Task.WaitAsync(Patience);
+        await left.Task.WaitAsync(Patience, CancellationToken.None);
     }
 
     [Theory]

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -12,7 +11,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Postern.Backends.Composing;
 using Postern.Backends.Composing.Handlers;
 using Postern.Backends.Proxying;
-using Postern.Backends.Responding;
 using Postern.Config;
 using Postern.Edge.Guarding;
 using Postern.Edge.RateLimiting;
