@@ -6,7 +6,6 @@ using Postern.Config;
 using Postern.Edge.Authenticating;
 using Postern.Edge.Observing;
 using Postern.Pipeline;
-using Postern.Tests.Harness;
 using Postern.Transforms.Shaping;
 
 namespace Postern.Tests.Backends.Composing;

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Postern.Tests.Harness;
 
 namespace Postern.Tests.Backends.Composing;
 

@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Postern.Pipeline;
 using Postern.Tests.Edge;
 using Postern.Transforms.Locales;
 

@@ -4,7 +4,6 @@ using Postern.Config;
 using Postern.Config.Yaml;
 using Postern.Edge.Authenticating;
 using Postern.Runtime;
-using Postern.Tests.Runtime;
 using Postern.Transforms.Locales;
 using Postern.Transforms.Shaping;
 

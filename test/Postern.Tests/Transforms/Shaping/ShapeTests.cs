@@ -1,8 +1,6 @@
-using System.Text;
 using Postern.Config;
 using Postern.Tests.Transforms.JmesPath;
 using Postern.Transforms.JmesPath;
-using Postern.Transforms.Json;
 using Postern.Transforms.Shaping;
 
 namespace Postern.Tests.Transforms.Shaping;

@@ -1,4 +1,3 @@
-using Postern.Transforms.JmesPath.Functions;
 using Postern.Transforms.JmesPath.Nodes;
 using Postern.Transforms.Json;
 
