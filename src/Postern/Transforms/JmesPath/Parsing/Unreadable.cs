@@ -29,5 +29,5 @@ internal static class Excerpt
         return (start > 0 ? "…" : "") + OneLine(text.Substring(start, Most)) + (start + Most < text.Length ? "…" : "");
     }
 
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Replace('\t', ' ');
+    private static string OneLine(string text) => text.TrimEnd().ReplaceLineEndings(" ").Replace('\t', ' ');
 }
