@@ -7,12 +7,12 @@ namespace Postern.Transforms.Locales;
 /// <summary>How amounts and dates are written for people of one language and country. Digits are 0-9 and the calendar is the Gregorian one in all of them.</summary>
 internal sealed class Locale
 {
-    /// <summary>What names a locale may have are few; what names a currency may have come from upstreams, and are kept up to this many.</summary>
+    /// <summary>Locales are few; currencies are what upstreams say, and are kept up to this many.</summary>
     private const int MaxCurrencies = 256;
 
     private static readonly ConcurrentDictionary<string, Locale> Read = new(StringComparer.Ordinal);
 
-    private readonly ConcurrentDictionary<string, CurrencyStyle> currencies = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<int, CurrencyStyle> currencies = new();
     private readonly FrozenDictionary<string, string> symbols;
     private readonly string positive;
     private readonly string negative;
@@ -81,15 +81,16 @@ internal sealed class Locale
     }
 
     /// <summary>How a currency is written.</summary>
-    /// <param name="code">Three letters, upper case.</param>
-    public CurrencyStyle Currency(string code)
+    /// <param name="key">Its code: three upper-case letters, the first in the third byte.</param>
+    public CurrencyStyle Currency(int key)
     {
-        if (currencies.TryGetValue(code, out var style))
+        if (currencies.TryGetValue(key, out var style))
         {
             return style;
         }
+        var code = string.Create(3, key, static (text, k) => (text[0], text[1], text[2]) = ((char)(k >> 16), (char)((k >> 8) & 0xff), (char)(k & 0xff)));
         style = new CurrencyStyle(symbols.GetValueOrDefault(code) ?? LocaleTable.UsualSymbols.GetValueOrDefault(code) ?? code, positive, negative, LocaleTable.Digits.GetValueOrDefault(code, 2));
-        return currencies.Count < MaxCurrencies ? currencies.GetOrAdd(code, style) : style;
+        return currencies.Count < MaxCurrencies ? currencies.GetOrAdd(key, style) : style;
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Postern.Transforms.Json;
 using Postern.Transforms.Locales;
 
@@ -29,17 +28,21 @@ internal static class Money
         {
             return JsonValue.Error("invalid-type");
         }
-        if (Code(currency.AsString()!) is not { } code)
+        Span<char> code = stackalloc char[3];
+        if (!ShortText.TryCopy(currency, code, out var letters) || Key(code[..letters]) is not (> 0 and var key))
         {
             return JsonValue.Error("invalid-value");
         }
         Span<char> written = stackalloc char[128];
-        return Written(amount, written, out var length) && Text(written[..length], locale.Currency(code), locale) is { } text
+        return ShortText.TryCopy(amount, written, out var length) && Text(written[..length], locale.Currency(key), locale) is { } text
             ? JsonValue.Of(text) : JsonValue.Error("invalid-value");
     }
 
+    /// <summary>What is wrong with a currency; null where nothing is.</summary>
+    public static Mistake? InCurrency(string code) => Key(code) == 0 ? new($"no currency '{code}'", "write its three letters (ISO 4217), such as 'USD'") : null;
+
     /// <summary>An amount, written as JSON writes numbers; null where it isn't, or has too many digits.</summary>
-    public static string? Text(ReadOnlySpan<char> amount, CurrencyStyle style, Locale locale)
+    private static string? Text(ReadOnlySpan<char> amount, CurrencyStyle style, Locale locale)
     {
         Span<byte> digits = stackalloc byte[MaxDigits + 1];
         if (!TryRead(amount, digits[1..], out var count, out var point, out var negative))
@@ -58,36 +61,38 @@ internal static class Money
         var all = digits[first..(count + 1)];
         point += 1 - first;
         negative &= all.ContainsAnyExcept((byte)0); // Nobody owes -$0.00.
-        // 2. The text.
-        var text = new StringBuilder(MaxDigits * 2).Append(negative ? style.BeforeNegative : style.Before);
-        AppendWhole(text, all, point, locale);
+        // 2. The text: digits, as many signs between groups, a point and what follows it.
+        Span<char> text = stackalloc char[(MaxDigits * 2) + 8];
+        var length = Whole(text, all, point, locale);
         if (style.Digits > 0)
         {
-            text.Append(locale.Decimal);
+            text[length++] = locale.Decimal;
             for (var i = point; i < point + style.Digits; i++)
             {
-                text.Append(Digit(all, i));
+                text[length++] = Digit(all, i);
             }
         }
-        return text.Append(negative ? style.AfterNegative : style.After).ToString();
+        return negative ? string.Concat(style.BeforeNegative, text[..length], style.AfterNegative) : string.Concat(style.Before, text[..length], style.After);
     }
 
-    private static void AppendWhole(StringBuilder text, ReadOnlySpan<byte> digits, int point, Locale locale)
+    private static int Whole(Span<char> text, ReadOnlySpan<byte> digits, int point, Locale locale)
     {
         if (point <= 0)
         {
-            text.Append('0');
-            return;
+            text[0] = '0';
+            return 1;
         }
+        var length = 0;
         for (var i = 0; i < point; i++)
         {
             var left = point - i;
             if (i > 0 && point >= locale.LeastGrouped && left >= 3 && (left - 3) % locale.LaterGroups == 0)
             {
-                text.Append(locale.Group);
+                text[length++] = locale.Group;
             }
-            text.Append(Digit(digits, i));
+            text[length++] = Digit(digits, i);
         }
+        return length;
     }
 
     private static char Digit(ReadOnlySpan<byte> digits, int at) => (char)('0' + (at >= 0 && at < digits.Length ? digits[at] : 0));
@@ -146,34 +151,13 @@ internal static class Money
         return text.IsEmpty || ((text[0] | 0x20) == 'e' && text.Length is > 1 and < 8 && int.TryParse(text[1..], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out exponent));
     }
 
-    private static bool Written(in JsonValue amount, Span<char> room, out int length)
+    /// <summary>Three letters as a number, whichever case upstreams write them in; 0 where there are no three letters.</summary>
+    private static int Key(ReadOnlySpan<char> code)
     {
-        length = 0;
-        if (amount.Kind == JsonKind.String)
+        if (code.Length != 3 || !char.IsAsciiLetter(code[0]) || !char.IsAsciiLetter(code[1]) || !char.IsAsciiLetter(code[2]))
         {
-            var text = amount.AsString()!;
-            length = text.Length;
-            return text.TryCopyTo(room);
+            return 0;
         }
-        if (amount.TryRaw(out var raw))
-        {
-            return raw.Length <= room.Length && Encoding.ASCII.TryGetChars(raw, room, out length);
-        }
-        return amount.TryDecimal(out var exact)
-            ? exact.TryFormat(room, out length, default, CultureInfo.InvariantCulture)
-            : amount.AsDouble().TryFormat(room, out length, "R", CultureInfo.InvariantCulture);
-    }
-
-    /// <summary>What is wrong with a currency; null where nothing is.</summary>
-    public static Mistake? InCurrency(string code) => Code(code) is null ? new($"no currency '{code}'", "write its three letters (ISO 4217), such as 'USD'") : null;
-
-    /// <summary>Three letters; upstreams write them in either case.</summary>
-    private static string? Code(string text)
-    {
-        if (text.Length != 3 || !char.IsAsciiLetter(text[0]) || !char.IsAsciiLetter(text[1]) || !char.IsAsciiLetter(text[2]))
-        {
-            return null;
-        }
-        return text.ToUpperInvariant();
+        return ((code[0] & ~0x20) << 16) | ((code[1] & ~0x20) << 8) | (code[2] & ~0x20);
     }
 }

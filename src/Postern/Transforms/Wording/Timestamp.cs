@@ -1,4 +1,3 @@
-using System.Globalization;
 using Postern.Transforms.Json;
 
 namespace Postern.Transforms.Wording;
@@ -11,16 +10,26 @@ internal static class Timestamp
 {
     private const long Milliseconds = 100_000_000_000;
 
+    /// <summary>Characters of a timestamp; its fraction may be long.</summary>
+    private const int MaxLength = 64;
+
     /// <summary>The time, with the offset it was written with; false where it is none between the years 1 and 9999.</summary>
     public static bool TryRead(in JsonValue value, out DateTimeOffset time)
     {
         time = default;
         return value.Kind switch
         {
-            JsonKind.String => TryParse(value.AsString(), out time),
+            JsonKind.String => TryParse(value, out time),
             JsonKind.Number => TryCount(value.AsDouble(), out time),
             _ => false,
         };
+    }
+
+    private static bool TryParse(in JsonValue value, out DateTimeOffset time)
+    {
+        Span<char> text = stackalloc char[MaxLength];
+        time = default;
+        return ShortText.TryCopy(value, text, out var length) && TryParse(text[..length], out time);
     }
 
     /// <summary>Reads RFC 3339 §5.6.</summary>
@@ -111,7 +120,19 @@ internal static class Timestamp
     private static bool Number(ReadOnlySpan<char> text, int at, int digits, out int number)
     {
         number = 0;
-        return text.Length >= at + digits && int.TryParse(text.Slice(at, digits), NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        if (text.Length < at + digits)
+        {
+            return false;
+        }
+        foreach (var digit in text.Slice(at, digits))
+        {
+            if (!char.IsAsciiDigit(digit))
+            {
+                return false;
+            }
+            number = (number * 10) + digit - '0';
+        }
+        return true;
     }
 
     private static bool Sign(ReadOnlySpan<char> text, int at, char sign) => text.Length > at && text[at] == sign;

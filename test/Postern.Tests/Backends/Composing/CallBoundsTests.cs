@@ -108,8 +108,8 @@ public sealed class CallBoundsTests
             """);
         using var client = gateway.Client();
 
-        await Parallel.ForAsync(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
-            Assert.Equal($$"""{"id":"{{i}}","a":"{{i}}","b":"{{i}}","c":"q{{i}}"}""", await client.GetStringAsync($"/x/{i}?q=q{i}")));
+        await Parallel.ForAsync(0, 500, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, cancel) =>
+            Assert.Equal($$"""{"id":"{{i}}","a":"{{i}}","b":"{{i}}","c":"q{{i}}"}""", await client.GetStringAsync($"/x/{i}?q=q{i}", cancel)));
     }
 
     /// <summary>Services that answer nobody, and note when they are left alone.</summary>

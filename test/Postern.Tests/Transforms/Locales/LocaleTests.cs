@@ -44,7 +44,7 @@ public sealed class LocaleTests
             Assert.NotEqual(locale.Decimal, locale.Group);
             Assert.InRange(locale.LeastGrouped, 4, 5);
             Assert.InRange(locale.LaterGroups, 2, 3);
-            var style = locale.Currency("EUR");
+            var style = locale.Currency(('E' << 16) | ('U' << 8) | 'R');
             Assert.NotEqual(style.Before + style.After, style.BeforeNegative + style.AfterNegative);
         }
     }
@@ -61,5 +61,5 @@ public sealed class LocaleTests
     [InlineData("TND", 3)]
     [InlineData("CLF", 4)]
     [InlineData("XXX", 2)]
-    public void A_currency_has_the_minor_unit_of_ISO_4217(string code, int digits) => Assert.Equal(digits, Locale.Default.Currency(code).Digits);
+    public void A_currency_has_the_minor_unit_of_ISO_4217(string code, int digits) => Assert.Equal(digits, Locale.Default.Currency((code[0] << 16) | (code[1] << 8) | code[2]).Digits);
 }

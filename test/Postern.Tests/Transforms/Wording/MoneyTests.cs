@@ -79,6 +79,7 @@ public sealed class MoneyTests
     [Theory]
     [InlineData("\"149.99\"", "$149.99")]
     [InlineData("\"-5\"", "-$5.00")]
+    [InlineData("\"\\u0031\\u0032.5\"", "$12.50")]
     [InlineData("null", null)]
     public void A_text_with_a_number_is_one_and_null_stays_null(string amount, string? expected) =>
         Assert.Equal(expected, Money.Text(JsonText.Fixed(amount), JsonValue.Of("USD"), Locale.Default).AsString());
@@ -150,8 +151,9 @@ public sealed class MoneyTests
         var locale = Locale.Find("en-NZ")!;
         var codes = from a in Enumerable.Range('A', 26) from b in Enumerable.Range('A', 26) select $"Q{(char)a}{(char)b}";
         Assert.All(codes, c => Assert.Equal($"{c}\u00a01.00", Write("1", c, "en-NZ")));
-        Assert.NotSame(locale.Currency("QZZ"), locale.Currency("QZZ"));
-        Assert.Same(locale.Currency("QAA"), locale.Currency("QAA"));
+        int Key(string code) => (code[0] << 16) | (code[1] << 8) | code[2];
+        Assert.NotSame(locale.Currency(Key("QZZ")), locale.Currency(Key("QZZ")));
+        Assert.Same(locale.Currency(Key("QAA")), locale.Currency(Key("QAA")));
     }
 
     private static string? Write(string amount, string currency, string locale) =>
