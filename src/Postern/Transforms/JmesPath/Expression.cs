@@ -68,9 +68,6 @@ internal sealed class Expression
     /// <summary>A list of these; null where they can't be worked out.</summary>
     public static Expression List(Expression[] values) => new(new ListOf([.. values.Select(v => v.node)]), Slots(values));
 
-    /// <summary>Expressions within one another.</summary>
-    public int Depth => node.Depth;
-
     /// <summary>Its value, an error too where it has none.</summary>
     public JsonValue Evaluate(in JsonValue root, Evaluation evaluation) => node.Evaluate(root, new Run(root, evaluation, slots, strict: true));
 
