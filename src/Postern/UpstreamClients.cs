@@ -21,7 +21,9 @@ internal static class UpstreamClients
     private static HttpClient Make(GatewayRuntime runtime, string upstream)
     {
         _ = Chain(runtime, upstream);
-        return new HttpClient(new ToUpstream(runtime, upstream)) { BaseAddress = new Uri($"http://{upstream}/") };
+        // A name of an upstream needn't be one of a host.
+        var address = Uri.TryCreate($"http://{upstream}/", UriKind.Absolute, out var named) ? named : new Uri("http://upstream/");
+        return new HttpClient(new ToUpstream(runtime, upstream, address.Host)) { BaseAddress = address };
     }
 
     private static HttpMessageInvoker Chain(GatewayRuntime runtime, string upstream) =>
@@ -34,10 +36,8 @@ internal static class UpstreamClients
     }
 
     /// <summary>Sends what a client says over the upstream's chain, with what the gateway says of the request that the code runs for.</summary>
-    private sealed class ToUpstream(GatewayRuntime runtime, string upstream) : HttpMessageHandler
+    private sealed class ToUpstream(GatewayRuntime runtime, string upstream, string host) : HttpMessageHandler
     {
-        private readonly string host = new Uri($"http://{upstream}/").Host;
-
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             if (request.RequestUri is not { Scheme: "http", IsDefaultPort: true } uri || uri.Host != host)

@@ -140,6 +140,19 @@ public sealed class UpstreamClientsTests
         Assert.Equal("second /x", await client.GetStringAsync("/x"));
     }
 
+    [Theory]
+    [InlineData("Orders_v2")]
+    [InlineData("orders..v2-")]
+    [InlineData("7")]
+    public async Task Any_name_of_an_upstream_will_do(string name)
+    {
+        await using var gateway = await CodeGateway.StartAsync(
+            gate => gate.MapGet("/none", () => 1), (_, context) => CodeGateway.JsonAsync(context, "1"),
+            build: gateway => gateway.Upstream(name, gateway.Config.Upstreams[0].Sections.Written<ForwardingOptions>().Url!));
+        Assert.Equal("1", await gateway.App.Services.GetRequiredKeyedService<HttpClient>(name).GetStringAsync("/x"));
+        Assert.Equal(["GET a/x"], gateway.Asked);
+    }
+
     [Fact]
     public async Task An_upstream_that_fails_is_told_as_the_proxy_tells_it()
     {
