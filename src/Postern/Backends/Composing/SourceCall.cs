@@ -268,7 +268,7 @@ internal sealed class SourceCall
             return SourceFailure.Late(IsExpired ? $"it did not end its answer within {Scalars.Format(Timeout!.Value)}" : "it did not answer within the route's timeout");
         }
         return bounds.Token.IsCancellationRequested ? SourceFailure.GivenUp
-            : e is UpstreamException failed ? SourceFailure.Of(failed) : new SourceFailure("error", $"{e.GetType().Name}: {e.Message}", Failure.SourceFailed);
+            : e is UpstreamException failed ? SourceFailure.Of(failed) : SourceFailure.Fault(e);
     }
 
     private static int? RetryAfter(UpstreamReply answer) =>

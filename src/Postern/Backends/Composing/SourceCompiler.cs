@@ -59,7 +59,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         var (when, each) = (Parse(options, "when", options.When), Parse(options, "each", options.Each));
         reads.Add(when, "when", ofEach: false);
         reads.Add(each, "each", ofEach: false);
-        var body = Body(options, grpc is null ? key : "post", reads, grpc);
+        var body = Body(options, key, reads, grpc);
         var (fallback, missing) = (Fixed(options.Fallback), Fixed(options.Missing));
         Options forwarding = options.Forward is null ? section : options;
         return new Source
@@ -173,13 +173,6 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         if ((options.Body ?? options.With) is not { } value)
         {
             return null;
-        }
-        foreach (var (field, _) in grpc is null ? [] : value.Fields ?? [])
-        {
-            if (grpc!.Mistake(field) is { } mistake)
-            {
-                Error(options, $"{key}.{field}", mistake);
-            }
         }
         if (method is "get" or "delete" && grpc is null)
         {

@@ -36,6 +36,9 @@ internal sealed record SourceFailure(string Reason, string Why, Failure Told)
     /// <summary>A value that the call needs isn't there, or can't stand where it should.</summary>
     public static SourceFailure Needs(string why) => new("needs", why, Failure.SourceFailed);
 
+    /// <summary>What should not happen.</summary>
+    public static SourceFailure Fault(Exception e) => new("error", $"{e.GetType().Name}: {e.Message}", Failure.SourceFailed);
+
     /// <summary>Nobody waits for it any more.</summary>
     public static SourceFailure GivenUp { get; } = new("given-up", "nobody waited for it any more", Failure.SourceFailed) { IsGivenUp = true };
 

@@ -161,7 +161,7 @@ internal sealed class HandlerRoute
         }
         if (forward.Query)
         {
-            call.Target = Composition.WithQuery(call.Target, exchange.Query);
+            call.Target = CallWriter.WithQuery(call.Target, exchange.Query);
         }
         call.TellsChallenge = forward.Authorization;
         foreach (var (name, _) in headers)
