@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Postern.Pipeline;
 
 namespace Postern.Backends.Composing;
 

@@ -148,6 +148,47 @@ public sealed class CallBoundsTests
         }
     }
 
+    [Fact]
+    public async Task Requests_that_fail_and_are_left_never_disturb_those_beside_them()
+    {
+        await using var services = Services.Start().On("/a", EchoAsync).On("/b", EchoAsync).On("/never", NeverAsync).On("/trickle", TrickleAsync);
+        await using var gateway = await services.GatewayAsync("""
+            - get: /good/{id}
+              compose: { a: { get: "http://svc/a?v={id}" }, b: { get: "http://svc/b?v={a.v}", required: true } }
+            - get: /lost/{id}
+              compose:
+                a: { get: "http://svc/a?v={id}" }
+                never: { get: http://svc/never }
+                none: { get: "http://svc/none?v={a.v}", required: true }
+            - get: /late/{id}
+              compose: { a: { get: "http://svc/a?v={id}" }, trickle: { get: http://svc/trickle, timeout: 20ms }, c: { get: "http://svc/b?v={id}", timeout: 5s } }
+            """);
+        using var client = gateway.Client();
+
+        await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 12 }, async (i, _) =>
+        {
+            var expected = $$"""{"v":"{{i}}"}""";
+            switch (i % 4)
+            {
+                case 0:
+                    Assert.Equal($$"""{"a":{{expected}},"b":{{expected}}}""", await client.GetStringAsync($"/good/{i}"));
+                    break;
+                case 1:
+                    Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync($"/lost/{i}")).StatusCode);
+                    break;
+                case 2:
+                    Assert.Equal($$"""{"a":{{expected}},"trickle":null,"c":{{expected}}}""", await client.GetStringAsync($"/late/{i}"));
+                    break;
+                default:
+                    using (var leaving = await gateway.ConnectAsync())
+                    {
+                        await leaving.SendAsync($"GET /late/{i} HTTP/1.1\r\nHost: a\r\n\r\n");
+                    }
+                    break;
+            }
+        });
+    }
+
     private static Task EchoAsync(HttpContext context)
     {
         context.Response.ContentType = "application/json";
