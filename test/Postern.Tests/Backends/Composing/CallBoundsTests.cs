@@ -165,19 +165,19 @@ public sealed class CallBoundsTests
             """);
         using var client = gateway.Client();
 
-        await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 12 }, async (i, _) =>
+        await Parallel.ForAsync(0, 400, new ParallelOptions { MaxDegreeOfParallelism = 12 }, async (i, cancel) =>
         {
             var expected = $$"""{"v":"{{i}}"}""";
             switch (i % 4)
             {
                 case 0:
-                    Assert.Equal($$"""{"a":{{expected}},"b":{{expected}}}""", await client.GetStringAsync($"/good/{i}"));
+                    Assert.Equal($$"""{"a":{{expected}},"b":{{expected}}}""", await client.GetStringAsync($"/good/{i}", cancel));
                     break;
                 case 1:
-                    Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync($"/lost/{i}")).StatusCode);
+                    Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync($"/lost/{i}", cancel)).StatusCode);
                     break;
                 case 2:
-                    Assert.Equal($$"""{"a":{{expected}},"trickle":null,"c":{{expected}}}""", await client.GetStringAsync($"/late/{i}"));
+                    Assert.Equal($$"""{"a":{{expected}},"trickle":null,"c":{{expected}}}""", await client.GetStringAsync($"/late/{i}", cancel));
                     break;
                 default:
                     using (var leaving = await gateway.ConnectAsync())
