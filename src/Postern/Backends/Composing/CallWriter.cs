@@ -72,17 +72,6 @@ internal sealed class CallWriter
     /// <summary>The value of an expression.</summary>
     public JsonValue Evaluate(Expression expression) => expression.Evaluate(root, Evaluation!);
 
-    /// <summary>Whether a condition holds.</summary>
-    public bool Holds(Expression when)
-    {
-        var value = Evaluate(when);
-        if (value.IsError)
-        {
-            Evaluation!.GiveUp(value.Why);
-        }
-        return !value.IsError && value.IsTruthy;
-    }
-
     /// <summary>Fills in a call of a source. Why it can't be made, where it can't.</summary>
     public SourceFailure? Fill(Source source, SourceCall call)
     {

@@ -191,13 +191,15 @@ internal sealed class Composition : IValueTaskSource
             lock (gate)
             {
                 failure = Ended();
-                if (failure is null && source.When is { } when && !writer.Holds(when))
+                if (failure is null && source.When is { } when)
                 {
-                    slot.Omitted = true;
+                    var value = writer.Evaluate(when);
+                    failure = value.IsError ? SourceFailure.Needs($"'when' can't be worked out: {value.Why}") : null;
+                    slot.Omitted = failure is null && !value.IsTruthy;
                 }
-                else if (source.Each is null)
+                if (failure is null && !slot.Omitted && source.Each is null)
                 {
-                    failure ??= Prepare(source, slot.Call);
+                    failure = Prepare(source, slot.Call);
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Postern.Transforms.Json;
 
 namespace Postern.Backends.Composing;
@@ -9,6 +10,9 @@ namespace Postern.Backends.Composing;
 /// </summary>
 internal sealed class EachRun(Composition composition, Source source, SourceCall first)
 {
+    /// <summary>Bytes of an entry that is compared with others by its JSON.</summary>
+    private const int MaxItem = 16 * 1024;
+
     private readonly EachPlan plan = source.Each!;
     private readonly List<JsonValue> distinct = [];
     private readonly Dictionary<string, int> places = new(StringComparer.Ordinal);
@@ -17,6 +21,7 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
     private JsonValue[] results = [];
     private int next = -1;
     private SourceFailure? failure;
+    private volatile bool anyGood;
 
     public async ValueTask<SourceResult> RunAsync()
     {
@@ -24,7 +29,7 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
         var list = composition.Values(plan);
         if (list.Kind != JsonKind.Array)
         {
-            return new SourceResult { Failure = SourceFailure.Needs(list.IsError ? $"'each' gives {list.Why}" : "'each' gives no list") };
+            return new SourceResult { Failure = SourceFailure.Needs(list.IsError ? $"'each' can't be worked out: {list.Why}" : "'each' gives no list") };
         }
         Sort(list);
         results = new JsonValue[distinct.Count];
@@ -45,9 +50,9 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
 
     private int Place(in JsonValue item)
     {
-        if (PlainText.Of(item) is not { } text)
+        if ((PlainText.Of(item) ?? JsonOf(item)) is not { } text)
         {
-            failure ??= SourceFailure.Needs("'each' gives a list with what is no plain value");
+            failure ??= SourceFailure.Needs("'each' gives a list with a value that is too large");
             return -1;
         }
         if (places.TryGetValue(text, out var place))
@@ -64,6 +69,15 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
         return distinct.Count - 1;
     }
 
+    /// <summary>What is no plain value differs from another by its JSON, and from a text that reads the same. Null where that is too long.</summary>
+    private static string? JsonOf(in JsonValue item)
+    {
+        using var output = new JsonOutput(MaxItem);
+        output.Write((byte)0);
+        item.WriteCompact(output);
+        return output.IsFull ? null : Encoding.UTF8.GetString(output.Written);
+    }
+
     private async ValueTask<SourceResult> AllAsync()
     {
         if (failure is not null)
@@ -76,7 +90,8 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
             lanes[i] = RunLaneAsync(i == 0 ? first : new SourceCall());
         }
         await Task.WhenAll(lanes);
-        return new SourceResult { Value = Joined(), Failure = failure };
+        // A list of nothing but nulls is no better than what stands in for the source.
+        return new SourceResult { Value = failure is not null && !anyGood && source.HasFallback ? null : Joined(), Failure = failure };
     }
 
     /// <summary>One call after the other, until none is left.</summary>
@@ -91,6 +106,7 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
                 composition.Keep(result.Text);
                 results[at] = result.Value ?? (result.IsMissing ? source.Missing!.Value : JsonValue.Null);
                 problem = result.Failure;
+                anyGood |= problem is null;
             }
             if (problem is not null)
             {

@@ -53,12 +53,12 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         var reads = new Reads(this, name, options);
         foreach (var expression in target.Expressions)
         {
-            reads.Add(expression, key);
+            reads.Add(expression, key, url);
         }
         var headers = Headers(options, reads);
         var (when, each) = (Parse(options, "when", options.When), Parse(options, "each", options.Each));
-        reads.Add(when, "when", ofEach: false);
-        reads.Add(each, "each", ofEach: false);
+        reads.Add(when, "when", options.When, ofEach: false);
+        reads.Add(each, "each", options.Each, ofEach: false);
         var body = Body(options, key, reads, grpc);
         var (fallback, missing) = (Fixed(options.Fallback), Fixed(options.Missing));
         Options forwarding = options.Forward is null ? section : options;
@@ -160,7 +160,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             }
             foreach (var expression in template.Expressions)
             {
-                reads.Add(expression, $"headers.{name}");
+                reads.Add(expression, $"headers.{name}", value);
             }
             headers.Add((name, template));
         }
@@ -234,17 +234,21 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         /// <summary>Whether it asks for the client's body.</summary>
         public bool Body { get; private set; }
 
-        public void Add(Expression? expression, string key, bool ofEach = true)
+        /// <param name="expression">What reads; null for nothing.</param>
+        /// <param name="key">Where it stands.</param>
+        /// <param name="written">What stands there.</param>
+        /// <param name="ofEach">Whether it is worked out for each call.</param>
+        public void Add(Expression? expression, string key, string? written, bool ofEach = true)
         {
             if (expression is not null)
             {
-                Add(expression.Roots, expression.ReadsWholeRoot, expression.Variables, key, ofEach);
+                Add(expression.Roots, expression.ReadsWholeRoot, expression.Variables, key, written, ofEach);
             }
         }
 
-        public void Add(Shape shape, string key) => OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, ofEach: true));
+        public void Add(Shape shape, string key) => OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, written: null, ofEach: true));
 
-        private HashSet<int> Add(IReadOnlySet<string> roots, bool whole, IReadOnlySet<string> variables, string key, bool ofEach)
+        private HashSet<int> Add(IReadOnlySet<string> roots, bool whole, IReadOnlySet<string> variables, string key, string? written, bool ofEach)
         {
             var needed = new HashSet<int>();
             if (whole)
@@ -261,14 +265,14 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
                 }
                 else if (!compiler.parameters.Contains(root) && !(ofEach && root == EachName && options.Each is not null))
                 {
-                    compiler.Error(options, key, Unknown(root));
+                    compiler.Error(options, key, Unknown(root, written));
                 }
             }
             Sources.UnionWith(needed);
             return needed;
         }
 
-        private string Unknown(string root)
+        private string Unknown(string root, string? written)
         {
             if (root == name)
             {
@@ -278,6 +282,14 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             {
                 return options.Each is null ? "'each' names one value of a list, and there is none; add each: orders[].productId"
                     : "'each' names the value of one call, and this is asked before any; name the list itself";
+            }
+            if (root is "true" or "false" or "null")
+            {
+                return $"'{root}' is a name here, and nothing is called so; the value is written `{root}`";
+            }
+            if (written?.Contains($"-{root}", StringComparison.Ordinal) == true)
+            {
+                return $"no source and no parameter named '{root}': '-' subtracts it; a name that holds one stands in double quotes";
             }
             string[] known = [.. compiler.names.Where(n => n != name), .. compiler.parameters];
             return $"no source and no parameter named '{root}'{Nearest.Hint(root, known)} ({(known.Length == 0 ? "there are none beside" : $"there are {string.Join(", ", known)}")})";

@@ -94,6 +94,10 @@ public sealed record SourceOptions : Options
         {
             check.Error(this, "with", "'body' and 'with' are the same; keep one");
         }
+        if (Required && Fallback is not null)
+        {
+            check.Warn(this, "fallback", "has no effect: where a required source fails there is no answer; remove it, or required");
+        }
         HeaderRulesOptions.CheckFields(this, "headers", Headers, check);
         ComposeSection.CheckForward(this, Forward, check);
         CheckAccept(check);

@@ -80,13 +80,14 @@ internal sealed class SourceOutcomes
         }
     }
 
-    /// <summary>What the access log says of them: <c>{"notifications":"timeout"}</c>.</summary>
+    /// <summary>What the access log says of them: <c>{"notifications":"timeout"}</c>, and what exactly went wrong.</summary>
     public void Log(Exchange exchange)
     {
         if (!IsPartial)
         {
             return;
         }
+        var reasons = new StringBuilder();
         using var output = new JsonOutput(16 * 1024);
         output.Write((byte)'{');
         foreach (var (name, failure, _) in all)
@@ -102,9 +103,11 @@ internal sealed class SourceOutcomes
             JsonStrings.Write(output, name);
             output.Write((byte)':');
             JsonStrings.Write(output, failure.Reason);
+            reasons.Append(reasons.Length > 0 ? "; " : "").Append(name).Append(": ").Append(failure.Why);
         }
         output.Write((byte)'}');
         exchange.FailedSources = output.IsFull ? null : Encoding.UTF8.GetString(output.Written);
+        exchange.FailureReason = reasons.ToString();
     }
 
     /// <summary>As the W3C's Server Timing has it: <c>user;dur=12.3, notifications;dur=1500.1;desc="timeout"</c>.</summary>

@@ -56,7 +56,7 @@ internal sealed class JsonLine
             Raw(",\"failedSources\":"u8);
             length += System.Text.Encoding.UTF8.GetBytes(sources, buffer.AsSpan(length));
         }
-        if (entry.Failure != Failure.None || entry.Fallback is not null)
+        if (entry.Failure != Failure.None || entry.Fallback is not null || entry.FailedSources is not null)
         {
             Optional(",\"reason\":"u8, entry.Reason);
         }

@@ -167,7 +167,7 @@ internal ref struct JsonScanner
                 Add(token);
                 return null;
             default:
-                return Wrong("a value expected");
+                return Wrong(at == 0 && text.StartsWith("\uFEFF"u8) ? "a byte order mark, which JSON doesn't begin with," : "a value expected");
         }
     }
 

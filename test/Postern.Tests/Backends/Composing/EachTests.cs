@@ -19,7 +19,7 @@ public sealed class EachTests
             - get: /x
               compose:
                 products: { get: "http://svc/p/{each}", each: "orders[].p" }
-                rows: { get: "http://svc/p/{each.p}", each: "orders[:2]" }
+                rows: { get: "http://svc/p/{each.p}", each: "[orders[0], orders[1], orders[2], 'x']" }
                 all: { get: "http://svc/p/{each}", each: "[orders[0].p, orders[3].p, orders[1].p]" }
                 orders: { get: http://svc/orders }
               meta: m
@@ -31,10 +31,11 @@ public sealed class EachTests
         // JMESPath's projections leave nulls out; a list that has one gets it back without a call.
         Assert.Equal("""[{"id":2},{"id":1},{"id":2},null]""", answer.GetProperty("products").GetRawText());
         Assert.Equal("""[{"id":2},null,{"id":1}]""", answer.GetProperty("all").GetRawText());
-        Assert.Equal("""[null,null]""", answer.GetProperty("rows").GetRawText());
+        Assert.Equal("""[{"id":2},{"id":1},{"id":2},null]""", answer.GetProperty("rows").GetRawText());
         Assert.Equal("""["products","rows"]""", answer.GetProperty("m").GetProperty("failedSources").GetRawText());
         Assert.Single(services.Asked, a => a == "GET /p/x%2Fy");
-        Assert.Equal(2, services.Asked.Count(a => a == "GET /p/2"));
+        // Once for each source.
+        Assert.Equal(3, services.Asked.Count(a => a == "GET /p/2"));
     }
 
     [Fact]
@@ -108,6 +109,23 @@ public sealed class EachTests
         var before = services.Asked.Count;
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/hard")).StatusCode);
         Assert.Equal(2, services.Asked.Count - before);
+    }
+
+    [Fact]
+    public async Task Where_every_call_fails_the_fallback_stands_in_for_the_list()
+    {
+        await using var services = Shop();
+        await using var gateway = await services.GatewayAsync("""
+            - get: /x
+              compose:
+                one: { get: "http://svc/p/{each}", each: "[`8`, `1`]", fallback: [] }
+                none: { get: "http://svc/p/{each}", each: "[`8`, `9`]", fallback: [] }
+                bare: { get: "http://svc/p/{each}", each: "[`8`, `9`]" }
+              meta: m
+            """);
+        using var client = gateway.Client();
+
+        Assert.StartsWith("""{"one":[null,{"id":1}],"none":[],"bare":[null,null],"m":{"partial":true,"failedSources":["one","none","bare"]""", await client.GetStringAsync("/x"));
     }
 
     [Theory]

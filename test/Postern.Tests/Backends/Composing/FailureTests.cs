@@ -50,6 +50,7 @@ public sealed class FailureTests
         Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
         var line = Assert.Single(await gateway.LogAsync(1));
         Assert.Equal(reason, line.GetProperty("failedSources").GetProperty("bad").GetString());
+        Assert.StartsWith("bad: it", line.GetProperty("reason").GetString());
         Assert.Contains($"postern_sources_total{{gate=\"web\",route=\"GET /x\",source=\"bad\",result=\"{reason}\"}} 1", gateway.Metrics());
         Assert.Contains("postern_sources_total{gate=\"web\",route=\"GET /x\",source=\"good\",result=\"ok\"} 1", gateway.Metrics());
         Assert.Contains("postern_partial_answers_total{gate=\"web\",route=\"GET /x\"} 1", gateway.Metrics());

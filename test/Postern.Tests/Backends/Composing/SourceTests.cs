@@ -232,6 +232,26 @@ public sealed class SourceTests
     }
 
     [Fact]
+    public async Task A_condition_that_cant_be_worked_out_is_a_failure_and_no_omission()
+    {
+        await using var services = Services.Start().On("/a", "1");
+        await using var gateway = await services.GatewayAsync("""
+            - get: /soft
+              compose: { a: { get: http://svc/a, when: "length($query.a) > `1`", fallback: 0 } }
+              meta: m
+            - get: /hard
+              compose: { a: { get: http://svc/a, when: "length($query.a) > `1`", required: true } }
+            """);
+        using var client = gateway.Client();
+
+        Assert.StartsWith("""{"a":0,"m":{"partial":true,"failedSources":["a"]""", await client.GetStringAsync("/soft"));
+        Assert.Equal(HttpStatusCode.BadGateway, (await client.GetAsync("/hard")).StatusCode);
+        Assert.Empty(services.Asked);
+        Assert.StartsWith("a: 'when' can't be worked out: ", (await gateway.LogAsync(1))[0].GetProperty("reason").GetString());
+        Assert.Equal("""{"a":1}""", await client.GetStringAsync("/hard?a=yes"));
+    }
+
+    [Fact]
     public async Task What_counts_as_success_can_be_said()
     {
         await using var services = Services.Start().On("/404", """{"why":1}""", 404).On("/409", """{"why":2}""", 409).On("/empty", "", 404).On("/204", context =>

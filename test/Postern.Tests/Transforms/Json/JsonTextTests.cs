@@ -63,7 +63,7 @@ public class JsonTextTests
     [InlineData("\"a\nb\"", "a control character in a text at byte 2")]
     [InlineData("\"\0\"", "a control character in a text at byte 1")]
     [InlineData("[1]//", "something follows the value at byte 3")]
-    [InlineData("\uFEFF{}", "a value expected at byte 0")]
+    [InlineData("\uFEFF{}", "a byte order mark, which JSON doesn't begin with, at byte 0")]
     [InlineData("\u00A0{}", "a value expected at byte 0")]
     public void A_bad_text_is_refused_with_the_place(string json, string problem) => Assert.Equal(problem, Problem(json));
 
