@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 
 namespace Postern.Transforms.Json;
 
@@ -15,11 +16,8 @@ internal static class JsonNames
         {
             return Fingerprint(JsonStrings.Utf8(name), escaped: false);
         }
-        if (name.IsEmpty)
-        {
-            return 0;
-        }
-        return (name.Length << 24) ^ (name[0] << 16) ^ (name[name.Length / 2] << 8) ^ name[^1];
+        return name.Length >= sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(name) ^ (BinaryPrimitives.ReadInt32LittleEndian(name[^sizeof(int)..]) * 31) ^ (name.Length << 24)
+            : name.Length > 0 ? (name.Length << 24) ^ (name[0] << 16) ^ (name[name.Length / 2] << 8) ^ name[^1] : 0;
     }
 
     /// <summary>Whether the name, in its quotes, is this one.</summary>
@@ -37,22 +35,24 @@ internal static class JsonNames
         {
             return ManyHaveTwice(text, tokens, index);
         }
+        Span<int> prints = stackalloc int[Few];
         Span<int> seen = stackalloc int[Few];
         for (int i = 0, at = index + 1; i < count; i++, at = tokens[at + 1].Next)
         {
+            ref readonly var name = ref tokens[at];
             // Each comparison would have to decode it.
-            if (tokens[at].Escaped && count > 2)
+            if (name.Escaped && count > 2)
             {
                 return ManyHaveTwice(text, tokens, index);
             }
-            for (var j = 0; j < i; j++)
+            for (var j = prints[..i].IndexOf(name.Next); j >= 0 && j < i; j++)
             {
-                if (tokens[seen[j]].Next == tokens[at].Next && AreSame(text, in tokens[seen[j]], in tokens[at]))
+                if (prints[j] == name.Next && AreSame(text, in tokens[seen[j]], in name))
                 {
                     return true;
                 }
             }
-            seen[i] = at;
+            (prints[i], seen[i]) = (name.Next, at);
         }
         return false;
     }

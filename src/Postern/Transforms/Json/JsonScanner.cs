@@ -1,17 +1,31 @@
 using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Text.Unicode;
 
 namespace Postern.Transforms.Json;
 
-/// <summary>Goes once over a text, checks it and lists its values. What is open is kept in a stack of fixed size, so nothing an upstream sends can make it deep.</summary>
+/// <summary>
+/// Goes once over a text, checks it and lists its values. What stands open is a chain through that list, so nothing an upstream sends
+/// can make it deep. Each step takes the place it begins at and gives the one behind it, <see cref="Nowhere"/> where something is wrong:
+/// most names and values are short, and a place kept in a field would be waited for at each byte.
+/// </summary>
 internal ref struct JsonScanner
 {
-    private static readonly SearchValues<byte> EndsPlainText = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(b => (byte)b)]);
+    private const int Nowhere = -1;
+    private const string EndsEarly = "ends before its value does";
+
+    private static readonly string TooDeep = $"nested deeper than {JsonText.MaxDepth} levels";
 
     private readonly ReadOnlySpan<byte> text;
     private JsonToken[] tokens;
     private int count;
-    private int at;
+    private string? problem;
+
+    // The innermost that stands open: its token, how many entries it has had, whether they have names; and how many stand open.
+    private int open = -1, entries, depth;
+    private bool named;
 
     public JsonScanner(ReadOnlySpan<byte> text)
     {
@@ -37,230 +51,243 @@ internal ref struct JsonScanner
         {
             return "invalid UTF-8";
         }
-        Span<int> open = stackalloc int[JsonText.MaxDepth];
-        Span<int> entries = stackalloc int[JsonText.MaxDepth];
-        var depth = 0;
-        while (true)
+        for (var at = Value(0); at >= 0;)
         {
-            // 1. A value, and in an object its name before it.
-            if (depth > 0 && tokens[open[depth - 1]].Kind == JsonKind.Object && Name() is { } noName)
+            // What ends behind a value, as far as anything does; then the next one, or the end of all.
+            at = Skip(at);
+            if (open < 0)
             {
-                return noName;
-            }
-            Skip();
-            var start = at;
-            if (at >= text.Length)
-            {
-                return Wrong("ends before its value does");
-            }
-            if (text[at] is (byte)'{' or (byte)'[')
-            {
-                if (depth == JsonText.MaxDepth)
+                if (at < text.Length)
                 {
-                    return Wrong($"nested deeper than {JsonText.MaxDepth} levels");
+                    Wrong(at, "something follows the value");
                 }
-                var kind = text[at] == '{' ? JsonKind.Object : JsonKind.Array;
-                (open[depth], entries[depth]) = (count, 0);
-                Add(new JsonToken(start, 0, 0, kind, false, 0));
-                depth++;
-                at++;
-                Skip();
-                if (at >= text.Length || text[at] != (kind == JsonKind.Object ? '}' : ']'))
-                {
-                    continue;
-                }
+                return problem;
             }
-            else if (Scalar() is { } wrong)
-            {
-                return wrong;
-            }
-            else if (depth > 0)
-            {
-                entries[depth - 1]++;
-            }
-            // 2. What ends behind it, as far as anything does; then a comma, or the end of all.
-            while (depth > 0)
-            {
-                Skip();
-                var container = tokens[open[depth - 1]].Kind;
-                if (at < text.Length && text[at] == ',' && entries[depth - 1] > 0)
-                {
-                    at++;
-                    break;
-                }
-                if (at >= text.Length || text[at] != (container == JsonKind.Object ? '}' : ']'))
-                {
-                    return Wrong(at >= text.Length ? "ends before its value does" : container == JsonKind.Object ? "',' or '}' expected" : "',' or ']' expected");
-                }
-                at++;
-                depth--;
-                tokens[open[depth]] = new JsonToken(tokens[open[depth]].Start, at, count, container, false, entries[depth]);
-                if (container == JsonKind.Object && JsonNames.HasTwice(text, tokens, open[depth]))
-                {
-                    return $"a name twice in the object that ends at byte {at}";
-                }
-                if (depth > 0)
-                {
-                    entries[depth - 1]++;
-                }
-            }
-            if (depth == 0)
-            {
-                Skip();
-                return at == text.Length ? null : Wrong("something follows the value");
-            }
+            at = Is(at, (byte)',') && entries > 0 ? Value(at + 1) : End(at);
         }
+        return problem;
     }
 
     /// <summary>Whether a text is a number of JSON and nothing else.</summary>
     public static bool IsNumber(ReadOnlySpan<byte> text)
     {
         var scanner = new JsonScanner(text, []);
-        return scanner.Number(out _) is null && scanner.at == text.Length;
+        return scanner.Number(0) == text.Length;
     }
 
-    private string? Name()
+    /// <summary>A value, and in an object its name before it. Of one that has entries, the first as well: to behind the first plain or empty one.</summary>
+    private int Value(int at)
     {
-        Skip();
-        if (at >= text.Length || text[at] != '"')
+        while (true)
         {
-            return Wrong(at >= text.Length ? "ends before its value does" : "a name expected");
+            if (named && (at = Name(at)) < 0)
+            {
+                return at;
+            }
+            at = Skip(at);
+            if (at >= text.Length)
+            {
+                return Wrong(at, EndsEarly);
+            }
+            if (text[at] is not ((byte)'{' or (byte)'['))
+            {
+                entries++;
+                return Plain(at);
+            }
+            at = Begin(at);
+            if (at < 0 || Is(Skip(at), Closing))
+            {
+                return at;
+            }
         }
-        var start = at;
-        if (Text(out var escaped) is { } wrong)
+    }
+
+    /// <summary>The bracket of an object or a list. While it is open, its end is the number of the one around it, which notes its entries so far.</summary>
+    private int Begin(int at)
+    {
+        if (depth == JsonText.MaxDepth)
         {
-            return wrong;
+            return Wrong(at, TooDeep);
         }
-        Add(new JsonToken(start, at, JsonNames.Fingerprint(text[(start + 1)..(at - 1)], escaped), JsonKind.String, escaped, 0));
-        Skip();
-        if (at >= text.Length || text[at] != ':')
+        if (open >= 0)
         {
-            return Wrong("':' expected");
+            ref var around = ref tokens[open];
+            around.Set(around.Start, around.End, 0, around.Kind, count: entries);
+        }
+        named = text[at] == '{';
+        Add().Set(at, open, 0, named ? JsonKind.Object : JsonKind.Array);
+        (open, entries, depth) = (count - 1, 0, depth + 1);
+        return at + 1;
+    }
+
+    /// <summary>The bracket behind its last entry.</summary>
+    private int End(int at)
+    {
+        if (!Is(at, Closing))
+        {
+            return Wrong(at, at >= text.Length ? EndsEarly : named ? "',' or '}' expected" : "',' or ']' expected");
         }
         at++;
-        return null;
+        ref var token = ref tokens[open];
+        var (outer, kind) = (token.End, token.Kind);
+        token.Set(token.Start, at, count, kind, count: entries);
+        if (named && JsonNames.HasTwice(text, tokens, open))
+        {
+            return Wrong(at, "a name twice in the object that ends");
+        }
+        (open, depth) = (outer, depth - 1);
+        if (open >= 0)
+        {
+            (entries, named) = (tokens[open].Count + 1, tokens[open].Kind == JsonKind.Object);
+        }
+        return at;
     }
 
-    private string? Scalar()
+    private readonly byte Closing => named ? (byte)'}' : (byte)']';
+
+    private int Name(int at)
     {
-        var start = at;
+        at = Skip(at);
+        if (!Is(at, (byte)'"'))
+        {
+            return Wrong(at, at >= text.Length ? EndsEarly : "a name expected");
+        }
+        var end = Text(at, out var escaped);
+        if (end < 0)
+        {
+            return end;
+        }
+        Add().Set(at, end, JsonNames.Fingerprint(text[(at + 1)..(end - 1)], escaped), JsonKind.String, escaped);
+        end = Skip(end);
+        return Is(end, (byte)':') ? end + 1 : Wrong(end, "':' expected");
+    }
+
+    /// <summary>A value that holds no others.</summary>
+    private int Plain(int at)
+    {
+        var (end, kind, escaped) = (Nowhere, JsonKind.Number, false);
         switch (text[at])
         {
             case (byte)'"':
-                if (Text(out var escaped) is { } wrong)
-                {
-                    return wrong;
-                }
-                Add(new JsonToken(start, at, count + 1, JsonKind.String, escaped, 0));
-                return null;
+                (end, kind) = (Text(at, out escaped), JsonKind.String);
+                break;
             case (byte)'t':
-                return Word("true"u8, JsonKind.True);
+                (end, kind) = (Word(at, "true"u8), JsonKind.True);
+                break;
             case (byte)'f':
-                return Word("false"u8, JsonKind.False);
+                (end, kind) = (Word(at, "false"u8), JsonKind.False);
+                break;
             case (byte)'n':
-                return Word("null"u8, JsonKind.Null);
+                (end, kind) = (Word(at, "null"u8), JsonKind.Null);
+                break;
             case (byte)'-' or (>= (byte)'0' and <= (byte)'9'):
-                if (Number(out var token) is { } noNumber)
-                {
-                    return noNumber;
-                }
-                Add(token);
-                return null;
+                end = Number(at);
+                break;
             default:
-                return Wrong(at == 0 && text.StartsWith("\uFEFF"u8) ? "a byte order mark, which JSON doesn't begin with," : "a value expected");
+                return Wrong(at, at == 0 && text.StartsWith("\uFEFF"u8) ? "a byte order mark, which JSON doesn't begin with," : "a value expected");
         }
+        if (end >= 0)
+        {
+            ref var token = ref Add();
+            token.Set(at, end, count, kind, escaped);
+        }
+        return end;
     }
 
-    private string? Word(ReadOnlySpan<byte> word, JsonKind kind)
-    {
-        if (!text[at..].StartsWith(word))
-        {
-            return Wrong("a value expected");
-        }
-        Add(new JsonToken(at, at + word.Length, count + 1, kind, false, 0));
-        at += word.Length;
-        return null;
-    }
+    private int Word(int at, ReadOnlySpan<byte> word) => text[at..].StartsWith(word) ? at + word.Length : Wrong(at, "a value expected");
 
-    private string? Number(out JsonToken token)
+    private int Number(int at)
     {
-        var start = at;
-        at += text[at] == '-' ? 1 : 0;
-        var first = at;
-        var whole = Digits();
-        var good = whole > 0 && (whole == 1 || text[first] != '0');
-        if (good && at < text.Length && text[at] == '.')
+        var first = Is(at, (byte)'-') ? at + 1 : at;
+        at = Digits(first);
+        var good = at > first && (at == first + 1 || text[first] != '0');
+        if (good && Is(at, (byte)'.'))
         {
-            at++;
-            good = Digits() > 0;
+            (first, at) = (at + 1, Digits(at + 1));
+            good = at > first;
         }
         if (good && at < text.Length && (text[at] | 0x20) == 'e')
         {
             at++;
-            at += at < text.Length && text[at] is (byte)'+' or (byte)'-' ? 1 : 0;
-            good = Digits() > 0;
+            first = Is(at, (byte)'+') || Is(at, (byte)'-') ? at + 1 : at;
+            at = Digits(first);
+            good = at > first;
         }
-        token = new JsonToken(start, at, count + 1, JsonKind.Number, false, 0);
-        return good ? null : Wrong("not a number");
+        return good ? at : Wrong(at, "not a number");
     }
 
-    private int Digits()
+    private readonly int Digits(int at)
     {
-        var from = at;
         while (at < text.Length && text[at] is >= (byte)'0' and <= (byte)'9')
         {
             at++;
         }
-        return at - from;
+        return at;
     }
 
-    /// <summary>A text in quotes; <see cref="at"/> is then behind it.</summary>
-    private string? Text(out bool escaped)
+    /// <summary>A text, from its first quote to behind its last.</summary>
+    private int Text(int at, out bool escaped)
     {
         escaped = false;
-        at++;
-        while (true)
+        for (at++; ;)
         {
-            var plain = text[at..].IndexOfAny(EndsPlainText);
-            if (plain < 0)
+            at = Telling(at);
+            if (at == text.Length)
             {
-                at = text.Length;
-                return Wrong("ends within a text");
+                return Wrong(at, "ends within a text");
             }
-            at += plain;
             if (text[at] == '"')
             {
-                at++;
-                return null;
+                return at + 1;
             }
             if (text[at] != '\\')
             {
-                return Wrong("a control character in a text");
+                return Wrong(at, "a control character in a text");
             }
-            escaped = true;
-            if (!Escape())
+            var length = Escape(text[at..]);
+            if (length == 0)
             {
-                return Wrong("not an escape");
+                return Wrong(at, "not an escape");
             }
+            (at, escaped) = (at + length, true);
         }
     }
 
-    private bool Escape()
+    /// <summary>The next byte that a text doesn't just hold: a quote, a backslash, a control character.</summary>
+    private readonly int Telling(int at)
     {
-        if (at + 1 >= text.Length)
+        for (; text.Length - at >= Vector128<byte>.Count; at += Vector128<byte>.Count)
         {
-            return false;
+            var bytes = Vector128.Create(text.Slice(at, Vector128<byte>.Count));
+            var telling = Vector128.Equals(bytes, Vector128.Create((byte)'"')) | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
+                | Vector128.Equals(bytes, Vector128.Min(bytes, Vector128.Create((byte)0x1f)));
+            if (telling != Vector128<byte>.Zero)
+            {
+                return at + BitOperations.TrailingZeroCount(telling.ExtractMostSignificantBits());
+            }
         }
-        switch (text[at + 1])
+        while (at < text.Length && text[at] is >= 0x20 and not ((byte)'"' or (byte)'\\'))
+        {
+            at++;
+        }
+        return at;
+    }
+
+    /// <summary>How long the escape is that a text begins with; 0 where it is none.</summary>
+    private static int Escape(ReadOnlySpan<byte> text)
+    {
+        if (text.Length < 2)
+        {
+            return 0;
+        }
+        switch (text[1])
         {
             case (byte)'"' or (byte)'\\' or (byte)'/' or (byte)'b' or (byte)'f' or (byte)'n' or (byte)'r' or (byte)'t':
-                at += 2;
-                return true;
-            case (byte)'u' when at + 6 <= text.Length && AreHex(text.Slice(at + 2, 4)):
-                at += 6;
-                return true;
+                return 2;
+            case (byte)'u' when text.Length >= 6 && AreHex(text.Slice(2, 4)):
+                return 6;
             default:
-                return false;
+                return 0;
         }
     }
 
@@ -276,25 +303,43 @@ internal ref struct JsonScanner
         return true;
     }
 
-    private void Skip()
+    private readonly bool Is(int at, byte wanted) => at < text.Length && text[at] == wanted;
+
+    /// <summary>Behind white space. Most often there is none.</summary>
+    private readonly int Skip(int at) => at < text.Length && text[at] <= ' ' ? SkipSpace(at) : at;
+
+    private readonly int SkipSpace(int at)
     {
         while (at < text.Length && text[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
         {
             at++;
         }
+        return at;
     }
 
-    private void Add(JsonToken token)
+    /// <summary>The place of the next value in the list.</summary>
+    private ref JsonToken Add()
     {
         if (count == tokens.Length)
         {
-            var larger = ArrayPool<JsonToken>.Shared.Rent(count * 2);
-            tokens.AsSpan(0, count).CopyTo(larger);
-            ArrayPool<JsonToken>.Shared.Return(tokens);
-            tokens = larger;
+            Grow();
         }
-        tokens[count++] = token;
+        return ref tokens[count++];
     }
 
-    private readonly string Wrong(string what) => $"{what} at byte {at}";
+    private void Grow()
+    {
+        var larger = ArrayPool<JsonToken>.Shared.Rent(count * 2);
+        tokens.AsSpan(0, count).CopyTo(larger);
+        ArrayPool<JsonToken>.Shared.Return(tokens);
+        tokens = larger;
+    }
+
+    /// <summary>Not inlined: the text that it puts together would cost its callers room on the stack each time.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Wrong(int at, string what)
+    {
+        problem = $"{what} at byte {at}";
+        return Nowhere;
+    }
 }

@@ -1,26 +1,33 @@
 namespace Postern.Transforms.Json;
 
 /// <summary>One value, or one name, of an indexed text: 16 bytes, for a text of a few megabytes has a million of them.</summary>
-internal readonly struct JsonToken(int start, int end, int next, JsonKind kind, bool escaped, int count)
+internal struct JsonToken
 {
     // Kind in three bits, whether escaped in one, the rest counts: see JsonText.MaxLength.
-    private readonly uint rest = (uint)kind | (escaped ? 8u : 0) | ((uint)count << 4);
+    private uint rest;
 
     /// <summary>Its first byte.</summary>
-    public int Start => start;
+    public int Start { get; private set; }
 
     /// <summary>Behind its last byte; quotes and brackets are within.</summary>
-    public int End => end;
+    public int End { get; private set; }
 
     /// <summary>The token behind it and all it holds; of a name, a fingerprint to compare by.</summary>
-    public int Next => next;
+    public int Next { get; private set; }
 
     /// <summary>What it is.</summary>
-    public JsonKind Kind => (JsonKind)(rest & 7);
+    public readonly JsonKind Kind => (JsonKind)(rest & 7);
 
     /// <summary>Whether a text has escapes, so that its bytes aren't what it says.</summary>
-    public bool Escaped => (rest & 8) != 0;
+    public readonly bool Escaped => (rest & 8) != 0;
 
     /// <summary>How many entries it has.</summary>
-    public int Count => (int)(rest >> 4);
+    public readonly int Count => (int)(rest >> 4);
+
+    /// <summary>Sets what it says where it stands: a copy that is put together first costs as much as all else of a short value.</summary>
+    public void Set(int start, int end, int next, JsonKind kind, bool escaped = false, int count = 0)
+    {
+        (Start, End, Next) = (start, end, next);
+        rest = (uint)kind | (escaped ? 8u : 0) | ((uint)count << 4);
+    }
 }

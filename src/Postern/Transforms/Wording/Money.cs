@@ -13,6 +13,8 @@ internal static class Money
     /// <summary>More digits are no amount.</summary>
     private const int MaxDigits = 40;
 
+    private static readonly JsonValue Dollars = JsonValue.Of("USD");
+
     /// <summary>The text; null of null; an error where it is no amount or no code of a currency.</summary>
     public static JsonValue Text(in JsonValue amount, in JsonValue currency, Locale locale)
     {
@@ -40,6 +42,10 @@ internal static class Money
 
     /// <summary>What is wrong with a currency; null where nothing is.</summary>
     public static Mistake? InCurrency(string code) => Key(code) == 0 ? new($"no currency '{code}'", "write its three letters (ISO 4217), such as 'USD'") : null;
+
+    /// <summary>What is wrong with an amount that stands in an expression; null where nothing is.</summary>
+    public static Mistake? InAmount(in JsonValue amount) => !Text(amount, Dollars, Locale.Default).IsError ? null
+        : new(amount.AsString() is { } text ? $"no amount '{text}'" : "no amount", $"write a number of at most {MaxDigits} digits; a field's name stands without quotes: money(total, 'USD')");
 
     /// <summary>An amount, written as JSON writes numbers; null where it isn't, or has too many digits.</summary>
     private static string? Text(ReadOnlySpan<char> amount, CurrencyStyle style, Locale locale)

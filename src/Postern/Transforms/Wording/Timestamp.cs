@@ -25,6 +25,10 @@ internal static class Timestamp
         };
     }
 
+    /// <summary>What is wrong with a timestamp that stands in an expression; null where nothing is.</summary>
+    public static Mistake? In(in JsonValue literal) => literal.IsNull || TryRead(literal, out _) ? null
+        : new(literal.AsString() is { } text ? $"no timestamp '{text}'" : "no timestamp", "write one like '2025-12-29T22:45:00Z', or seconds since 1970; a field's name stands without quotes");
+
     private static bool TryParse(in JsonValue value, out DateTimeOffset time)
     {
         Span<char> text = stackalloc char[MaxLength];

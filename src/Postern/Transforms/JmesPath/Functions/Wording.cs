@@ -14,9 +14,12 @@ internal static class Wording
         new("money(string|number|null, string)", (a, call) => call.SpendText(a[0].Length) ? Money.Text(a[0], a[1], call.Evaluation.Locale) : Call.Spent, pure: false)
         {
             UsesLocale = _ => true,
-            Mistake = (index, literal) => index == 1 ? Money.InCurrency(literal.AsString()!) : null,
+            Mistake = (index, literal) => index == 1 ? Money.InCurrency(literal.AsString()!) : Money.InAmount(literal),
         },
-        new("ago(string|number|null)", (a, call) => call.SpendText(a[0].Length) ? Ago.Text(a[0], call.Evaluation.Now) : Call.Spent, pure: false),
+        new("ago(string|number|null)", (a, call) => call.SpendText(a[0].Length) ? Ago.Text(a[0], call.Evaluation.Now) : Call.Spent, pure: false)
+        {
+            Mistake = (_, literal) => Timestamp.In(literal),
+        },
         new("text(string|null)", Text),
         new("truncate(string|null, number)", (a, call) => call.SpendText(a[0].Length) ? Truncated.Text(a[0], a[1]) : Call.Spent)
         {
@@ -25,7 +28,7 @@ internal static class Wording
         new("date(string|number|null, string?, string?)", Date, pure: false)
         {
             UsesLocale = arguments => arguments.Length < 2 || arguments[1] is not Literal format || DateText.DependsOnLocale(format.Value.AsString()!),
-            Mistake = (index, literal) => index switch { 1 => DateText.InFormat(literal.AsString()!), 2 => DateText.InOffset(literal.AsString()!), _ => null },
+            Mistake = (index, literal) => index switch { 1 => DateText.InFormat(literal.AsString()!), 2 => DateText.InOffset(literal.AsString()!), _ => Timestamp.In(literal) },
         },
     ];
 

@@ -40,7 +40,7 @@ internal sealed class Scope(IReadOnlyCollection<string>? variables)
         }
         var known = open.Select(o => o.Name).Concat(variables).Distinct().Order(StringComparer.Ordinal).ToArray();
         var near = Nearest.Of(token.Text, known);
-        throw new Unreadable(token.Start, $"no variable '${token.Text}'",
-            (near is null ? "" : $"did you mean '${near}'? ") + (known.Length == 0 ? "there are none here" : $"(there are: {string.Join(", ", known.Select(k => "$" + k))})")) { Code = "undefined-variable" };
+        var all = known.Length == 0 ? "there are none here" : $"there are: {string.Join(", ", known.Select(k => "$" + k))}";
+        throw new Unreadable(token.Start, $"no variable '${token.Text}'", near is null ? all : $"did you mean '${near}'? ({all})") { Code = "undefined-variable" };
     }
 }
