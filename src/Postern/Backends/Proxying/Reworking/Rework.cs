@@ -51,7 +51,7 @@ internal sealed class Rework
             // What stands in the head of no body may still speak of one.
             return status == StatusCodes.Status304NotModified || (call.Method == HttpMethod.Head && Takes(status));
         }
-        return Takes(status) && (status < 300 ? !MediaTypes.IsEventStream(reply.Fields) : MediaTypes.IsJson(reply.Fields));
+        return Takes(status) && (status < 300 ? !MediaTypes.IsEventStream(reply.Fields) : MediaTypes.IsJson(reply.Fields) || MayBeJson(reply));
     }
 
     /// <summary>Sends the answer on. What failed is given back: where nothing has reached the client, something else can answer.</summary>
@@ -62,15 +62,16 @@ internal sealed class Rework
             ResponseHead.Copy(context, exchange, reply, rules, reworked: true);
             return null;
         }
-        if (Refusal(reply) is { } refusal)
+        var status = (int)reply.StatusCode;
+        var guessed = !IsGood(status) && !MediaTypes.IsJson(reply.Fields);
+        if (!guessed && Refusal(reply) is { } refusal)
         {
             refused(refusal.Reason).Add();
             return new UpstreamException(Failure.UpstreamProtocol, refusal.Why);
         }
-        var status = (int)reply.StatusCode;
         ReworkedAnswer answer = shaper is not null && IsGood(status)
             ? new ShapedAnswer(context, exchange, call, reply, rules, trimmer?.Begin(status), shaper)
-            : new TrimmedAnswer(context, exchange, call, reply, rules, trimmer!.Begin(status));
+            : new TrimmedAnswer(context, exchange, call, reply, rules, trimmer!.Begin(status), guessed);
         var failed = await answer.RelayAsync();
         read.Add(answer.BytesRead);
         written.Add(answer.BytesWritten);
@@ -80,6 +81,9 @@ internal sealed class Rework
         }
         return failed;
     }
+
+    /// <summary>Of an error that says something else: its first sign tells. In a coding it has none.</summary>
+    private static bool MayBeJson(UpstreamReply reply) => reply.Fields.Find("Content-Encoding") is null && !MediaTypes.IsEventStream(reply.Fields);
 
     private bool Takes(int status) => trimmer?.Takes(status) == true || (shaper is not null && IsGood(status));
 

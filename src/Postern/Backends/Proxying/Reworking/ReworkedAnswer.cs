@@ -22,11 +22,15 @@ internal abstract class ReworkedAnswer(HttpContext context, Exchange exchange, U
     /// <summary>Whether the body goes in chunks that are written here.</summary>
     protected bool IsChunked { get; private set; }
 
+    /// <summary>Whether the body goes as it came after all.</summary>
+    protected bool IsAsItCame { get; set; }
+
     /// <summary>Writes the head; before anything else leaves.</summary>
     /// <param name="length">How long the body is; null where that isn't known yet.</param>
     protected void Begin(long? length)
     {
-        ResponseHead.Copy(context, exchange, reply, rules, reworked: true);
+        ResponseHead.Copy(context, exchange, reply, rules, reworked: !IsAsItCame);
+        length = IsAsItCame ? reply.Length ?? length : length;
         context.Response.ContentLength = length;
         IsChunked = length is null && HttpProtocol.IsHttp11(context.Request.Protocol);
         if (IsChunked)

@@ -10,9 +10,11 @@ namespace Postern.Backends.Proxying.Reworking;
 /// <summary>
 /// Streams one answer through a <see cref="TrimPass"/>. What is left is held until the upstream has no more ready, or for so much:
 /// then it leaves, with the head in front of it the first time. So a small answer has a length, a large one never waits for
-/// the whole, and as long as nothing has left, what turns out to be no JSON is a 502.
+/// the whole, and as long as nothing has left, what turns out to be no JSON is a 502. One that is guessed to be JSON, though it doesn't say so,
+/// goes as it came where it doesn't look like it either.
 /// </summary>
-internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply, HeaderRules? rules, TrimPass pass)
+internal sealed class TrimmedAnswer(
+    HttpContext context, Exchange exchange, UpstreamCall call, UpstreamReply reply, HeaderRules? rules, TrimPass pass, bool guessed)
     : ReworkedAnswer(context, exchange, call, reply, rules)
 {
     private const int MostHeld = 64 * 1024;
@@ -23,6 +25,7 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
     private readonly JsonOutput held = new(int.MaxValue);
     private readonly HttpContext context = context;
     private readonly UpstreamReply reply = reply;
+    private bool isGuessing = guessed;
 
     /// <inheritdoc/>
     public override async Task<UpstreamException?> RelayAsync()
@@ -33,7 +36,7 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
             while (true)
             {
                 var next = reply.ReadAsync();
-                if (!next.IsCompleted && held.Length > 0)
+                if (!next.IsCompleted && held.Length > 0 && !isGuessing)
                 {
                     await SendAsync();
                 }
@@ -45,7 +48,7 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
                 BytesRead += piece.Length;
                 for (var at = 0; at < piece.Length; at += MostAtOnce)
                 {
-                    if (!pass.Write(piece.Span.Slice(at, Math.Min(MostAtOnce, piece.Length - at)), held))
+                    if (!Take(piece.Span.Slice(at, Math.Min(MostAtOnce, piece.Length - at))))
                     {
                         return Invalid();
                     }
@@ -61,7 +64,7 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
             return e;
         }
         // No body at all is not half a one.
-        if (!pass.IsEmpty && !pass.End())
+        if (!IsAsItCame && !isGuessing && !pass.IsEmpty && !pass.End())
         {
             return Invalid();
         }
@@ -69,7 +72,25 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
         return null;
     }
 
-    private UpstreamException Invalid() => Fail("invalid", $"is {pass.Problem}");
+    /// <summary>Holds what is left of a part of a piece; false where it can't be looked into.</summary>
+    private bool Take(ReadOnlySpan<byte> part)
+    {
+        if (!isGuessing && !IsAsItCame)
+        {
+            return pass.Write(part, held);
+        }
+        held.Write(part);
+        if (isGuessing && Beginning.IsJson(held) is { } isJson)
+        {
+            (isGuessing, IsAsItCame) = (false, !isJson);
+            var beginning = isJson ? held.Written.ToArray() : [];
+            held.Truncate(held.Length - beginning.Length);
+            return IsAsItCame || pass.Write(beginning, held);
+        }
+        return !isGuessing || held.Length < Beginning.MostBytes;
+    }
+
+    private UpstreamException Invalid() => Fail("invalid", $"is {pass.Problem ?? "not JSON, as far as it can be seen"}");
 
     private async ValueTask SendAsync()
     {
@@ -83,7 +104,11 @@ internal sealed class TrimmedAnswer(HttpContext context, Exchange exchange, Upst
 
     private async ValueTask EndAsync()
     {
-        BodyFields.RemoveFrom(reply.Trailers);
+        IsAsItCame |= isGuessing;
+        if (!IsAsItCame)
+        {
+            BodyFields.RemoveFrom(reply.Trailers);
+        }
         if (!context.Response.HasStarted)
         {
             Begin(reply.Trailers is { Count: > 0 } ? null : held.Length);

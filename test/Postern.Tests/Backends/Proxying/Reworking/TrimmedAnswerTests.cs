@@ -160,6 +160,44 @@ public sealed class TrimmedAnswerTests
         Assert.Equal((status, """{"code":7,"x":1}""", type), (answer.Status, answer.Body, answer["Content-Type"]));
     }
 
+    [Theory]
+    [InlineData("Content-Type: text/plain\r\n", "{\"debugInfo\":1,\"a\":2}", 404, "{\"a\":2}")]
+    [InlineData("", " [\n[{\"debugInfo\":1,\"a\":2}]]", 500, "[[{\"a\":2}]]")]
+    [InlineData("Content-Type: text/html\r\n", "{\"debugInfo\":1}{}", 500, null)]
+    [InlineData("Content-Type: application/json, text/plain\r\n", "\ufeff{\"debugInfo\":1}", 500, null)]
+    [InlineData("Content-Type: text/plain\r\n", "[info] {\"debugInfo\":1}", 400, "[info] {\"debugInfo\":1}")]
+    [InlineData("Content-Type: text/plain\r\n", "  ", 400, "  ")]
+    [InlineData("Content-Type: text/plain\r\n", "Not here.", 404, "Not here.")]
+    public async Task An_error_that_does_not_say_that_it_is_JSON_is_taken_for_what_it_begins_as(string fields, string body, int status, string? left)
+    {
+        foreach (var pieces in new[] { 1, body.Length })
+        {
+            await using var upstream = ScriptedUpstream.Answering($"HTTP/1.1 {status} X\r\n{fields}ETag: \"x\"\r\nTransfer-Encoding: chunked\r\n\r\n{Chunks(body, pieces)}0\r\n\r\n");
+            await using var gateway = await TestGateway.BeforeAsync(upstream.Url, route: Drop);
+
+            var answer = await gateway.SendRawAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+            Assert.Equal(left is null ? 502 : status, answer.Status);
+            Assert.Equal(left == body, answer["ETag"] is not null);
+            Assert.True(left is null ? !answer.Body.Contains("debugInfo") : answer.Body == left, answer.Body);
+        }
+    }
+
+    [Fact]
+    public async Task A_long_error_that_is_no_JSON_passes_with_its_length()
+    {
+        var body = new string('x', 300_000);
+        await using var upstream = ScriptedUpstream.Answering(Json(body, 500, "ETag: \"x\"\r\n", "text/plain"));
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, route: Drop);
+
+        var answer = await gateway.SendRawAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+        Assert.Equal((500, "300000", "\"x\"", body), (answer.Status, answer["Content-Length"], answer["ETag"], answer.Body));
+    }
+
+    private static string Chunks(string body, int pieces) => string.Concat(body.Chunk((body.Length + pieces - 1) / pieces)
+        .Select(c => $"{Encoding.UTF8.GetByteCount(c):x}\r\n{new string(c)}\r\n"));
+
     [Fact]
     public async Task Errors_pass_as_they_are_where_nothing_is_dropped()
     {
