@@ -32,6 +32,10 @@ internal sealed class KeyFinder(Grammar grammar)
         {
             return ($"a route's method and path are one key, got '{key}'; write get: /path", null);
         }
+        if (known.Contains("each") && key is "to" or "url" or "uri" or "path" or "method")
+        {
+            return ($"a source's method and URL are one key, got '{key}'; write get: http://NAME/path", "get");
+        }
         if (key.IndexOf(' ') is > 0 and var space && known.Contains(key[..space]))
         {
             return ($"a ':' is missing, got '{key}'; write '{key[..space]}: {key[space..].Trim()}'", key[..space]);

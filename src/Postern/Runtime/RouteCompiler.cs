@@ -108,7 +108,28 @@ internal static class RouteCompiler
                 ? $"the route has no answer; write {keys}"
                 : $"a route has one answer, got {string.Join(" and ", asked.Select(a => $"'{a}'"))}; keep one");
         }
+        if (asked is [var only])
+        {
+            WarnUnused(scope, only);
+        }
         return found;
+    }
+
+    /// <summary>Warns of what a route says to a backend that it doesn't ask for: <c>meta</c> beside <c>to</c>.</summary>
+    private static void WarnUnused(RouteScope scope, string asked)
+    {
+        // Code makes its calls by what is written for composed answers.
+        foreach (var other in Features.Backends.Where(b => b.Key != asked && !(asked == "handler" && b.Key == "compose")))
+        {
+            if (scope.Route.Sections.Find(other.Options) is not { } written)
+            {
+                continue;
+            }
+            foreach (var property in Sections.Of(other.Options).Where(p => p.Key != other.Key && !Equals(p.Info.GetValue(written), p.Default)))
+            {
+                scope.Check.Warn(written, property.Key, $"has no effect without '{other.Key}'; remove it");
+            }
+        }
     }
 
     private static Conditions? CompileConditions(RouteConfig route, Check check)

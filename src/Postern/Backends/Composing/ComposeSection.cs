@@ -33,9 +33,9 @@ public sealed record ComposeSection : Options
         {
             check.Error(this, "compose", "a composed answer needs a source; write NAME: { get: http://NAME/path }");
         }
-        if (Meta is { Length: 0 })
+        if (Meta is "" or "true" or "false" or "yes" or "no" or "on")
         {
-            check.Error(this, "meta", "a name is needed, got an empty text; write meta: _meta or remove the line");
+            check.Error(this, "meta", $"the name of a field is needed, got {(Meta.Length == 0 ? "an empty text" : $"'{Meta}'")}; write meta: {(Meta is "false" or "no" ? "off" : "_meta")}");
         }
         CheckForward(this, Forward, check);
     }
@@ -46,7 +46,7 @@ public sealed record ComposeSection : Options
         for (var i = 0; i < (forward?.Count ?? 0); i++)
         {
             var (name, key) = (forward![i], forward.Count == 1 && at.Origin?.Has("forward") is true && !at.Origin.At("forward").Has("[0]") ? "forward" : $"forward[{i}]");
-            if (!Token.IsValid(name))
+            if (!Token.IsValid(name) || name == "*")
             {
                 check.Error(at, key, $"not something to forward, got '{name}'; write authorization, cookies, query or the name of a header field");
             }

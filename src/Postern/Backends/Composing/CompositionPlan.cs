@@ -145,7 +145,7 @@ internal sealed class CompositionPlan
     private static void CheckNumber(RouteScope scope, ComposeSection section)
     {
         var (count, most) = (section.Compose!.Count, section.MostSources);
-        if (count > most)
+        if (count > most && most > 0)
         {
             scope.Check.Error(section, "compose", $"at most {most} sources, got {count}; let a service put some together, or raise maxSources");
         }
@@ -161,10 +161,21 @@ internal sealed class CompositionPlan
         // What is renamed has another name for the shape.
         if (shape is not null && scope.Options<TrimSection>().Rename is null)
         {
-            foreach (var root in shape.Roots.Where(r => !section.Compose!.ContainsKey(r)))
+            foreach (var (expression, at, key) in shape.Leaves)
             {
-                scope.Check.Error(written, "shape", scope.Template.Parameters.Contains(root) ? $"'{root}' is a parameter of the route, no source; write $params.{root}"
-                    : $"no source named '{root}'{Nearest.Hint(root, section.Compose!.Keys)} (there are {string.Join(", ", section.Compose!.Keys)})");
+                foreach (var root in expression.Roots.Where(r => !section.Compose!.ContainsKey(r)))
+                {
+                    var message = scope.Template.Parameters.Contains(root) ? $"'{root}' is a parameter of the route, no source; write $params.{root}"
+                        : UnknownName.Tell("source", root, [.. section.Compose!.Keys], expression.Text);
+                    if (at is not null)
+                    {
+                        scope.Check.Error(at, message);
+                    }
+                    else
+                    {
+                        scope.Check.Error(written, key, message);
+                    }
+                }
             }
         }
         if (section.Meta is not { } meta)

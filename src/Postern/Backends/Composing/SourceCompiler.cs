@@ -53,13 +53,19 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         var reads = new Reads(this, name, options);
         foreach (var expression in target.Expressions)
         {
-            reads.Add(expression, key, url);
+            reads.Add(expression, key);
         }
         var headers = Headers(options, reads);
         var (when, each) = (Parse(options, "when", options.When), Parse(options, "each", options.Each));
-        reads.Add(when, "when", options.When, ofEach: false);
-        reads.Add(each, "each", options.Each, ofEach: false);
+        reads.Add(when, "when", ofEach: false);
+        reads.Add(each, "each", ofEach: false);
         var body = Body(options, key, reads, grpc);
+        if (each is not null && !reads.Each)
+        {
+            scope.Check.Warn(options, "each", "every call is the same, because nothing in this source says {each}; write it where the value belongs: ?id={each}");
+        }
+        CheckFixed(options, "fallback", options.Fallback);
+        CheckFixed(options, "missing", options.Missing);
         var (fallback, missing) = (Fixed(options.Fallback), Fixed(options.Missing));
         Options forwarding = options.Forward is null ? section : options;
         return new Source
@@ -160,7 +166,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
             }
             foreach (var expression in template.Expressions)
             {
-                reads.Add(expression, $"headers.{name}", value);
+                reads.Add(expression, $"headers.{name}");
             }
             headers.Add((name, template));
         }
@@ -190,7 +196,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         failed |= body is null;
         if (body is not null)
         {
-            reads.Add(body, key);
+            reads.Add(body);
         }
         return body;
     }
@@ -209,12 +215,26 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         return parsed;
     }
 
+    /// <summary>A value is written as it is: in quotes, a list is a text.</summary>
+    private void CheckFixed(SourceOptions options, string key, Inline? value)
+    {
+        if (value is { Text: ['[' or '{', ..] text, IsLiteral: false } && JsonText.TryRead(System.Text.Encoding.UTF8.GetBytes(text), out var json, out _))
+        {
+            json.Dispose();
+            scope.Check.Warn(options, key, $"a text that reads like {(text[0] == '[' ? "a list" : "a mapping")}, got '{text}'; remove the quotes if it is one");
+        }
+    }
+
     private static JsonValue? Fixed(Inline? value) => value is null ? null : JsonText.Fixed(value.ToJson());
 
-    private void Error(Options at, string key, string? message)
+    private void Error(Options at, string key, string? message, Origin? written = null)
     {
         failed = true;
-        if (message is not null)
+        if (message is not null && written is not null)
+        {
+            scope.Check.Error(written, message);
+        }
+        else if (message is not null)
         {
             scope.Check.Error(at, key, message);
         }
@@ -234,38 +254,47 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         /// <summary>Whether it asks for the client's body.</summary>
         public bool Body { get; private set; }
 
-        /// <param name="expression">What reads; null for nothing.</param>
-        /// <param name="key">Where it stands.</param>
-        /// <param name="written">What stands there.</param>
-        /// <param name="ofEach">Whether it is worked out for each call.</param>
-        public void Add(Expression? expression, string key, string? written, bool ofEach = true)
+        /// <summary>Whether it asks for the value of <c>each</c>.</summary>
+        public bool Each { get; private set; }
+
+        public void Add(Expression? expression, string key, bool ofEach = true)
         {
             if (expression is not null)
             {
-                Add(expression.Roots, expression.ReadsWholeRoot, expression.Variables, key, written, ofEach);
+                Add(expression, null, key, ofEach);
             }
         }
 
-        public void Add(Shape shape, string key) => OfBody.UnionWith(Add(shape.Roots, shape.ReadsWholeRoot, shape.Variables, key, written: null, ofEach: true));
+        public void Add(Shape shape)
+        {
+            foreach (var leaf in shape.Leaves)
+            {
+                OfBody.UnionWith(Add(leaf.Value, leaf.Origin, leaf.Key, ofEach: true));
+            }
+        }
 
-        private HashSet<int> Add(IReadOnlySet<string> roots, bool whole, IReadOnlySet<string> variables, string key, string? written, bool ofEach)
+        private HashSet<int> Add(Expression expression, Origin? at, string key, bool ofEach)
         {
             var needed = new HashSet<int>();
-            if (whole)
+            if (expression.ReadsWholeRoot)
             {
-                compiler.Error(options, key, "a source can't read the whole answer, of which it is a part; name the sources it needs");
+                compiler.Error(options, key, written: at, message: "a source can't read the whole answer, of which it is a part; name the sources it needs");
             }
-            Body |= variables.Contains("body");
-            foreach (var root in roots)
+            Body |= expression.Variables.Contains("body");
+            foreach (var root in expression.Roots)
             {
                 var index = Array.IndexOf(compiler.names, root);
                 if (index >= 0 && root != name)
                 {
                     needed.Add(index);
                 }
-                else if (!compiler.parameters.Contains(root) && !(ofEach && root == EachName && options.Each is not null))
+                else if (root == EachName && ofEach && options.Each is not null)
                 {
-                    compiler.Error(options, key, Unknown(root, written));
+                    Each = true;
+                }
+                else if (!compiler.parameters.Contains(root))
+                {
+                    compiler.Error(options, key, Unknown(root, expression.Text), at);
                 }
             }
             Sources.UnionWith(needed);
@@ -292,7 +321,7 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
                 return $"no source and no parameter named '{root}': '-' subtracts it; a name that holds one stands in double quotes";
             }
             string[] known = [.. compiler.names.Where(n => n != name), .. compiler.parameters];
-            return $"no source and no parameter named '{root}'{Nearest.Hint(root, known)} ({(known.Length == 0 ? "there are none beside" : $"there are {string.Join(", ", known)}")})";
+            return UnknownName.Tell("source and no parameter", root, known, written);
         }
     }
 }

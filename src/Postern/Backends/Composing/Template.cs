@@ -191,7 +191,9 @@ internal sealed class Template
             }
             else
             {
-                return (null, $"'{{{inner}}}' is no expression: {error!.Message}");
+                return (null, inner.Trim().Length == 0 ? "nothing stands between '{' and '}'; write what the value is: {id}, {user.id}, {$query.page}"
+                    : inner is ['{', .. var doubled, '}'] && Expression.Parse(doubled, RequestVariables.Names, out _) is not null ? $"one brace on each side is enough, got '{{{inner}}}'; write {inner}"
+                    : $"'{{{inner}}}' is no expression: {error!.Message}");
             }
             from = close + 1;
         }

@@ -63,6 +63,7 @@ internal sealed class Substitution(Check check, Sources sources, Func<string, st
                 : text!.TrimEnd('\r', '\n') is { Length: > 0 } value ? (value, null)
                 : (null, $"the file {reference[5..]} is empty; write the secret into it");
         }
-        return (null, $"neither env: nor file:, got '${{{reference}}}'; write ${{env:NAME}} or ${{file:/path}}, or $${{ for the two characters themselves");
+        var meant = reference is [>= 'a' and <= 'z', ..] && !reference.Contains(':') ? $"{{{reference}}} for a value of the request, " : "";
+        return (null, $"neither env: nor file:, got '${{{reference}}}'; write {meant}${{env:NAME}} or ${{file:/path}}, or $${{ for the two characters themselves");
     }
 }

@@ -126,6 +126,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
     {
         if (node is not SequenceNode sequence)
         {
+            if (oneOrMany && node is MappingNode { Count: > 1 } && !Words.IsRecord(entry))
+            {
+                check.Break(at, $"{need} is needed, got a mapping; write one value, or a list: [a, b]");
+                return null;
+            }
             if (oneOrMany)
             {
                 at.Adopt("[0]", at);
@@ -161,6 +166,10 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         foreach (var (key, value) in mapping.Entries)
         {
             var place = Place(at, key.Text, value, key, at.Secret);
+            if (key.Text.IndexOf(":{", StringComparison.Ordinal) is > 0 and var colon)
+            {
+                check.Break(place, $"{Space}, got '{Cut(key.Text)}'; write '{Cut(key.Text[..colon])}: {{'");
+            }
             entries.Add((key.Text, Bind(held, false, value, place) ?? StandIn(held, place)));
         }
         return Map(held, entries);

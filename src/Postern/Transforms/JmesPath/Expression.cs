@@ -17,11 +17,14 @@ internal sealed class Expression
     private readonly int slots;
     private readonly Facts facts;
 
-    private Expression(Node node, int slots)
+    private Expression(Node node, int slots, string? text = null)
     {
-        (this.node, this.slots, facts) = (node, slots, new Facts(slots));
+        (this.node, this.slots, facts, Text) = (node, slots, new Facts(slots), text);
         facts.Use(node, Origin.Root);
     }
+
+    /// <summary>As it was written; null where it was put together.</summary>
+    public string? Text { get; }
 
     /// <summary>Names of fields of the root that it reads: <c>user</c> in <c>user.name</c>.</summary>
     public IReadOnlySet<string> Roots => facts.Roots;
@@ -50,7 +53,7 @@ internal sealed class Expression
         try
         {
             var (node, slots) = Parser.Parse(text, variables);
-            return new Expression(node, slots);
+            return new Expression(node, slots, text);
         }
         catch (Unreadable wrong)
         {

@@ -10,7 +10,13 @@ internal sealed class Shape
 {
     private readonly Expression expression;
 
-    private Shape(Expression expression) => this.expression = expression;
+    private Shape(Expression expression, IReadOnlyList<Leaf> leaves) => (this.expression, Leaves) = (expression, leaves);
+
+    /// <summary>One of its expressions, and where it was written: in a file, or below a key in code.</summary>
+    public readonly record struct Leaf(Expression Value, Origin? Origin, string Key);
+
+    /// <summary>The expressions that it is made of.</summary>
+    public IReadOnlyList<Leaf> Leaves { get; }
 
     /// <summary>Fields of the root that it reads.</summary>
     public IReadOnlySet<string> Roots => expression.Roots;
@@ -32,13 +38,16 @@ internal sealed class Shape
     }
 
     /// <summary>Compiles a value; null where an error was told.</summary>
-    public static Shape? Compile(Inline value, Check check, Options at, string key) =>
-        Leaves(value, check, at, key, depth: 1) is { } expression ? new Shape(expression) : null;
+    public static Shape? Compile(Inline value, Check check, Options at, string key)
+    {
+        var leaves = new List<Leaf>();
+        return Compile(value, check, at, key, depth: 1, leaves) is { } expression ? new Shape(expression, leaves) : null;
+    }
 
     /// <summary>Writes the value for a root. What can't be worked out is null in the nearest field, and counted.</summary>
     public void Write(in JsonValue root, Evaluation evaluation, JsonOutput output) => expression.Write(root, evaluation, output);
 
-    private static Expression? Leaves(Inline value, Check check, Options at, string key, int depth)
+    private static Expression? Compile(Inline value, Check check, Options at, string key, int depth, List<Leaf> found)
     {
         if (depth > JsonText.MaxDepth)
         {
@@ -50,15 +59,20 @@ internal sealed class Shape
             {
                 return Expression.Literal(JsonText.Fixed(value.ToJson()));
             }
-            return Expression.Parse(text, RequestVariables.Names, out var error) ?? Told(value, check, at, key, error!.Message);
+            if (Expression.Parse(text, RequestVariables.Names, out var error) is not { } leaf)
+            {
+                return Told(value, check, at, key, error!.Message);
+            }
+            found.Add(new Leaf(leaf, value.Origin, key));
+            return leaf;
         }
         var names = value.Fields?.Select(f => f.Key).ToArray();
         if (names is not null && names.GroupBy(n => n).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
             return Told(value, check, at, key, $"the name '{twice.Key}' twice; leave one out, or call it otherwise");
         }
-        var leaves = (value.Fields?.Select(f => Leaves(f.Value, check, at, $"{key}.{f.Key}", depth + 1))
-            ?? value.Items!.Select((item, i) => Leaves(item, check, at, $"{key}[{i}]", depth + 1))).ToArray();
+        var leaves = (value.Fields?.Select(f => Compile(f.Value, check, at, $"{key}.{f.Key}", depth + 1, found))
+            ?? value.Items!.Select((item, i) => Compile(item, check, at, $"{key}[{i}]", depth + 1, found))).ToArray();
         if (leaves.Contains(null))
         {
             return null;

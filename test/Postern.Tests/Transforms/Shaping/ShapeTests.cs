@@ -58,9 +58,9 @@ public class ShapeTests
             Write(Inline.Of(("a", "let $x = user.id in $x"), ("b", "let $x = page, $y = user.name in [$x, $y]"), ("c", "let $x = missing in $x"))));
 
     [Theory]
-    [InlineData("$qurey.page", "no variable '$qurey' at character 1 of \"$qurey.page\"; did you mean '$query'? (there are: $body, $claims, $consumer, $cookies, $headers, $params, $query)")]
-    [InlineData("$foo.bar", "no variable '$foo' at character 1 of \"$foo.bar\"; there are: $body, $claims, $consumer, $cookies, $headers, $params, $query")]
-    [InlineData("let $mine = page in $mien", "no variable '$mien' at character 21 of \"let $mine = page in $mien\"; did you mean '$mine'? (there are: $body, $claims, $consumer, $cookies, $headers, $mine, $params, $query)")]
+    [InlineData("$qurey.page", "no variable '$qurey' at character 1 of \"$qurey.page\"; did you mean '$query'? (there are $body, $claims, $consumer, $cookies, $headers, $params, $query)")]
+    [InlineData("let $mine = page in $mien", "no variable '$mien' at character 21 of \"let $mine = page in $mien\"; did you mean '$mine'? (there are $body, $claims, $consumer, $cookies, $headers, $mine, $params, $query)")]
+    [InlineData("$foo.bar", "no variable '$foo' at character 1 of \"$foo.bar\"; there are $body, $claims, $consumer, $cookies, $headers, $params, $query")]
     [InlineData("user.nam(", "',' or ')' expected")]
     public void What_is_wrong_with_a_leaf_is_said_at_the_leaf(string leaf, string message)
     {

@@ -90,7 +90,11 @@ public sealed class Composer
     {
         var (name, target, missing) = url.Finish();
         var call = new PendingCall(this, route.Upstream(name), target, missing);
-        (call.Call.Method, call.Call.Body) = (method, body is null ? null : route.Json.Bytes(body));
+        call.Call.Method = method;
+        if (body is not null)
+        {
+            call.Call.Body = route.Json.Bytes(body);
+        }
         // Raw JSON stays as it came; nothing else is needed for it.
         var source = new Source<T?>(call, typeof(T) == typeof(RawJson) ? null : type ?? route.Json.TypeInfo<T>());
         lock (gate)

@@ -21,8 +21,6 @@ internal sealed class HandlerRoute
     /// <summary>Names of sources with numbers of their own: code can make names of anything.</summary>
     private const int MostNames = 50;
 
-    /// <summary>How many sources there may be, where nothing is written.</summary>
-
     /// <summary>How long all sources of a route may take, where nothing is written.</summary>
     private static readonly TimeSpan UsualTimeout = TimeSpan.FromSeconds(30);
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Postern.Config;
 using Postern.Transforms.Json;
@@ -13,6 +14,7 @@ namespace Postern.Backends.Composing.Handlers;
 /// or the default of its type.
 /// </summary>
 /// <typeparam name="T">What its JSON is read as.</typeparam>
+[JsonConverter(typeof(NotAwaited))]
 public sealed class Source<T>
 {
     private readonly PendingCall call;
@@ -158,4 +160,15 @@ public sealed class SourceException : Exception
 
     /// <summary>The source's name.</summary>
     public string SourceName { get; }
+}
+
+/// <summary>A source is no result: where one is to be written as JSON, an <c>await</c> was forgotten, and the page would have <c>{}</c> there.</summary>
+internal sealed class NotAwaited : JsonConverter<object>
+{
+    public override bool CanConvert(Type typeToConvert) => typeToConvert.IsGenericType && typeToConvert.GetGenericTypeDefinition() == typeof(Source<>);
+
+    public override object Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException("A source is not read.");
+
+    public override void Write(Utf8JsonWriter writer, object value, JsonSerializerOptions options) =>
+        throw new InvalidOperationException("A source stands in what the code returns; await it, and return its result: new { user = await user }.");
 }

@@ -366,6 +366,7 @@ internal sealed class Parser
             {
                 TokenKind.Number => $"a number that is a value stands between backticks: `{Here.Text}`",
                 TokenKind.Assign => "two values are compared by ==",
+                TokenKind.Question when at > 0 && tokens[at - 1].Kind == TokenKind.Question => "what stands in for null is behind ||: a || 'b'",
                 TokenKind.Reference => "& stands only before an argument of a function",
                 TokenKind.LeftBrace => "an object of expressions stands behind a dot: a.{b: c}",
                 TokenKind.Literal or TokenKind.Variable when at > 0 && tokens[at - 1].Kind == TokenKind.Dot => "behind | anything may stand: a | 'b'",

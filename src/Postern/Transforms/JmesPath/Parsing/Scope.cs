@@ -40,7 +40,8 @@ internal sealed class Scope(IReadOnlyCollection<string>? variables)
         }
         var known = open.Select(o => o.Name).Concat(variables).Distinct().Order(StringComparer.Ordinal).ToArray();
         var near = Nearest.Of(token.Text, known);
-        var all = known.Length == 0 ? "there are none here" : $"there are: {string.Join(", ", known.Select(k => "$" + k))}";
-        throw new Unreadable(token.Start, $"no variable '${token.Text}'", near is null ? all : $"did you mean '${near}'? ({all})") { Code = "undefined-variable" };
+        string There() => known.Length == 0 ? "there are none here" : $"there are {string.Join(", ", known.Select(k => "$" + k))}";
+        throw new Unreadable(token.Start, $"no variable '${token.Text}'",
+            near is not null ? $"did you mean '${near}'? ({There()})" : There()) { Code = "undefined-variable" };
     }
 }

@@ -72,6 +72,21 @@ public sealed class ComposerTests
     }
 
     [Fact]
+    public async Task An_await_that_was_forgotten_is_told()
+    {
+        await using var gateway = await CodeGateway.StartAsync(gate =>
+        {
+            gate.MapGet("/itself", (Composer c) => c.Get<Thing>("http://a/1"));
+            gate.MapGet("/within", async (Composer c) => new { first = await c.Get<Thing>("http://a/1"), second = c.Get<Thing>("http://a/2") });
+        });
+        foreach (var path in new[] { "/web/itself", "/web/within" })
+        {
+            Assert.Equal(500, (await gateway.GetAsync(path)).Status);
+            Assert.Contains("await it", await gateway.LogAsync($"\"{path}\""), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task One_that_needs_another_waits_for_it()
     {
         await using var gateway = await CodeGateway.StartAsync(
@@ -331,6 +346,7 @@ public sealed class ComposerTests
         Assert.Equal(("Bearer t", "", "", "application/json", "r", ""), (plain.Authorization.ToString(), plain.Cookie.ToString(), plain["X-Extra"].ToString(), plain.Accept.ToString(), plain["X-Rule"].ToString(), plain.AcceptEncoding.ToString()));
         Assert.Equal(("", "s=1", "e", "é", false), (own.Authorization.ToString(), own.Cookie.ToString(), own["X-Extra"].ToString(), own["X-Own"].ToString(), own.ContainsKey("X-None")));
         Assert.Equal(("""{"id":1,"name":"n","price":1.50}""", "application/json"), (bodies["b"], own.ContentType.ToString()));
+        Assert.Equal(("", null as long?), (plain.ContentType.ToString(), plain.ContentLength)); // Without a body there is nothing to say of one.
         foreach (var fields in seen.Values)
         {
             Assert.Equal(("127.0.0.1", "http", "1.1 postern"), (fields["X-Forwarded-For"].ToString(), fields["X-Forwarded-Proto"].ToString(), fields["Via"].ToString()));
