@@ -6,21 +6,28 @@ namespace Postern.Wire;
 /// <summary>Fields that belong to one connection and never go on (RFC 9110 §7.6.1), and fields the gateway itself speaks for.</summary>
 internal static class HopByHop
 {
-    private static readonly FrozenSet<string> NotSentOn = new[]
+    // A client's own word is replaced.
+    private static readonly FrozenSet<string> Gateways = new[]
     {
+        "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via", "traceparent", "tracestate", "X-Request-Id",
+    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    private static readonly FrozenSet<string> NotSentOn = Gateways.Concat(
+    [
         "Connection", "Keep-Alive", "Proxy-Connection", "TE", "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
         "Proxy-Authorization", "Proxy-Authenticate",
         // framing and addressing, written anew for the upstream
         "Host", "Content-Length", "Expect",
-        // what the gateway says itself; a client's own word is replaced
-        "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via", "traceparent", "tracestate", "X-Request-Id",
-    }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    ]).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     private static readonly FrozenSet<string> NotInTrailers = new[]
     {
         "Authorization", "Cookie", "Content-Encoding", "Content-Range", "Content-Type", "Cache-Control", "Max-Forwards", "Range",
         "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Trailer", "X-Postern-Attempt",
     }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Whether the gateway says a field itself, in every call.</summary>
+    public static bool IsGateways(string name) => Gateways.Contains(name);
 
     /// <summary>Whether a client's field stays here.</summary>
     public static bool IsRequestField(string name) => NotSentOn.Contains(name);

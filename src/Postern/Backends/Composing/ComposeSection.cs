@@ -46,7 +46,15 @@ public sealed record ComposeSection : Options
         for (var i = 0; i < (forward?.Count ?? 0); i++)
         {
             var (name, key) = (forward![i], forward.Count == 1 && at.Origin?.Has("forward") is true && !at.Origin.At("forward").Has("[0]") ? "forward" : $"forward[{i}]");
-            if (!Token.IsValid(name) || name == "*")
+            if (name is "off")
+            {
+                check.Error(at, key, "'off' is no field; for nothing write forward: [] at a source, forward: off at a route");
+            }
+            else if (Words.FirstOrDefault(w => w != name && w.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } word)
+            {
+                check.Error(at, key, $"a word is written in small letters, got '{name}'; write {word}");
+            }
+            else if (name is "*" || !Token.IsValid(name))
             {
                 check.Error(at, key, $"not something to forward, got '{name}'; write authorization, cookies, query or the name of a header field");
             }
@@ -58,5 +66,6 @@ public sealed record ComposeSection : Options
         }
     }
 
+    private static readonly string[] Words = ["cookies", "query"];
     private static readonly HashSet<string> Own = new(StringComparer.OrdinalIgnoreCase) { "Accept", "Accept-Encoding", "Range", "X-Postern-Attempt" };
 }

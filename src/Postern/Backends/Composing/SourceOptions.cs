@@ -1,5 +1,6 @@
 using Postern.Config;
 using Postern.Transforms;
+using Postern.Wire;
 
 namespace Postern.Backends.Composing;
 
@@ -99,9 +100,25 @@ public sealed record SourceOptions : Options
             check.Warn(this, "fallback", "has no effect: where a required source fails there is no answer; remove it, or required");
         }
         HeaderRulesOptions.CheckFields(this, "headers", Headers, check);
+        CheckHeaders(check);
         ComposeSection.CheckForward(this, Forward, check);
         CheckAccept(check);
         CheckEach(check);
+    }
+
+    private void CheckHeaders(Check check)
+    {
+        foreach (var name in Headers.Keys)
+        {
+            if (HopByHop.IsGateways(name))
+            {
+                check.Error(this, $"headers.{name}", $"the gateway says '{name}' itself in every call; remove this line");
+            }
+            else if (name.Equals("Accept-Encoding", StringComparison.OrdinalIgnoreCase) || name.Equals("Range", StringComparison.OrdinalIgnoreCase))
+            {
+                check.Error(this, $"headers.{name}", $"an answer to '{name}' couldn't be read as JSON; remove this line");
+            }
+        }
     }
 
     private void CheckAccept(Check check)

@@ -56,7 +56,7 @@ internal sealed class ForwardIdentityStage : IStage
     private static string Describe(ForwardIdentityOptions options) => string.Join("; ", [
         .. options.Headers.Select(h => $"{h.Key} from {h.Value}"),
         .. options.Token is { } token ? (string[])[$"{token.Header}: a token of {token.Issuer} for {Scalars.Format(token.Lifetime)}"] : [],
-        options.Authorization == ForwardedCredential.Keep ? "the caller's credential goes on" : "the caller's credential ends here"]);
+        options.Authorization == ForwardedCredential.Keep ? "the caller's credential may go on" : "the caller's credential ends here"]);
 
     private sealed class Telling(RequestDelegate next, Teller teller, bool remove)
     {

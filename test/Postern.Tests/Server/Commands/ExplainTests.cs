@@ -85,7 +85,7 @@ public sealed class ExplainTests : IDisposable
     [InlineData("POST", "/web/orders", "upstream orders, 75% of requests")]
     [InlineData("POST", "/web/orders", "upstream orders-v2, 25% of requests")]
     [InlineData("POST", "/web/orders", "guard    maxBody 16KB")]
-    [InlineData("GET", "/web/me", "tell     X-User-Id from sub; X-Postern-Identity: a token of https://api.example.com for 1m; the caller's credential goes on")]
+    [InlineData("GET", "/web/me", "tell     X-User-Id from sub; X-Postern-Identity: a token of https://api.example.com for 1m; the caller's credential may go on")]
     [InlineData("GET", "/.well-known/jwks.json", "endpoint GET /.well-known/jwks.json, the gateway's own, before any gate")]
     [InlineData("GET", "/.well-known/jwks.json", "keys     the public keys of X-Postern-Identity")]
     public async Task An_answer_is_told(string method, string url, string line, string? header = null)
