@@ -212,6 +212,10 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             Error(options, key, error!.Message);
         }
+        else if (parsed.Doubt is { } doubt)
+        {
+            scope.Check.Warn(options, key, doubt);
+        }
         return parsed;
     }
 

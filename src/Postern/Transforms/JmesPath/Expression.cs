@@ -38,6 +38,9 @@ internal sealed class Expression
     /// <summary>Whether it gives something else in another locale: an amount, a date.</summary>
     public bool UsesLocale => facts.UsesLocale;
 
+    /// <summary>What in it hardly means what it says, and where; null where nothing is. It is for whoever wrote it.</summary>
+    public string? Doubt { get; private init; }
+
     /// <summary>Reads an expression; or says what is wrong with it, and where.</summary>
     public static Expression? Parse(string text, out ExpressionError? error) => Parse(text, null, out error);
 
@@ -52,8 +55,8 @@ internal sealed class Expression
         }
         try
         {
-            var (node, slots) = Parser.Parse(text, variables);
-            return new Expression(node, slots, text);
+            var (node, slots, doubt) = Parser.Parse(text, variables);
+            return new Expression(node, slots, text) { Doubt = doubt };
         }
         catch (Unreadable wrong)
         {

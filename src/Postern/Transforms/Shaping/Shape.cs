@@ -63,6 +63,10 @@ internal sealed class Shape
             {
                 return Told(value, check, at, key, error!.Message);
             }
+            if (leaf.Doubt is { } doubt)
+            {
+                Tell(value, check, at, key, doubt, isWarning: true);
+            }
             found.Add(new Leaf(leaf, value.Origin, key));
             return leaf;
         }
@@ -82,14 +86,27 @@ internal sealed class Shape
 
     private static Expression? Told(Inline value, Check check, Options at, string key, string message)
     {
-        if (value.Origin is { } origin)
-        {
-            check.Error(origin, message);
-        }
-        else
-        {
-            check.Error(at, key, message);
-        }
+        Tell(value, check, at, key, message, isWarning: false);
         return null;
+    }
+
+    /// <summary>At the place of the very leaf, where that is known.</summary>
+    private static void Tell(Inline value, Check check, Options at, string key, string message, bool isWarning)
+    {
+        switch (value.Origin, isWarning)
+        {
+            case ({ } origin, true):
+                check.Warn(origin, message);
+                break;
+            case ({ } origin, false):
+                check.Error(origin, message);
+                break;
+            case (null, true):
+                check.Warn(at, key, message);
+                break;
+            default:
+                check.Error(at, key, message);
+                break;
+        }
     }
 }

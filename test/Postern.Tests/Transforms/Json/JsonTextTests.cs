@@ -5,6 +5,28 @@ namespace Postern.Tests.Transforms.Json;
 
 public class JsonTextTests
 {
+    [Fact]
+    public void What_tells_something_in_a_text_is_seen_wherever_it_stands()
+    {
+        for (var before = 0; before <= 40; before++)
+        {
+            var (plain, more) = (new string('a', before), new string('b', 40 - before));
+            Assert.Equal(before, Length($"\"{plain}\""));
+            Assert.Equal(41, Length($"\"{plain}\\n{more}\""));
+            Assert.Equal(41, Length($"\"{plain}\u007f{more}\""));
+            Assert.Equal(41, Length($"\"{plain}é{more}\""));
+            Assert.Equal($"a control character in a text at byte {before + 1}", Problem($"\"{plain}\u001f{more}\""));
+            Assert.Equal($"not an escape at byte {before + 1}", Problem($"\"{plain}\\x{more}\""));
+            Assert.Equal($"something follows the value at byte {before + 2}", Problem($"\"{plain}\"{more}x"));
+            Assert.Equal($"ends within a text at byte {before + 1}", Problem($"\"{plain}"));
+        }
+
+        static int Length(string json) => Parsed(json, out _)!.Length;
+        static string? Problem(string json) => Parsed(json, out var problem) is null ? problem : null;
+        static string? Parsed(string json, out string? problem) =>
+            JsonText.TryRead(Encoding.UTF8.GetBytes(json), out var text, out problem) ? text.Root.AsString() : null;
+    }
+
     [Theory]
     [InlineData("null")]
     [InlineData(" \t\r\n true \n")]

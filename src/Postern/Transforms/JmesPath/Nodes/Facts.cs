@@ -25,13 +25,4 @@ internal sealed class Facts(int slots)
 
     /// <summary>A node's value is looked at as a whole.</summary>
     public void Use(Node node, Origin current) => Use(node.Trace(current, this));
-
-    /// <summary>Notes of several expressions together.</summary>
-    public void Add(Facts other)
-    {
-        Roots.UnionWith(other.Roots);
-        Variables.UnionWith(other.Variables);
-        ReadsWholeRoot |= other.ReadsWholeRoot;
-        UsesLocale |= other.UsesLocale;
-    }
 }

@@ -15,16 +15,17 @@ internal sealed class Parser
     private readonly Scope scope;
     private int at;
     private int depth;
+    private Unreadable? doubt;
 
     private Parser(string text, Scope scope) => (this.text, tokens, this.scope) = (text, new Lexer(text).Read(), scope);
 
     private Token Here => tokens[at];
 
-    /// <summary>The whole expression, and how many variables it binds.</summary>
+    /// <summary>The whole expression, how many variables it binds, and what in it hardly means what it says; null where nothing is.</summary>
     /// <param name="text">The expression.</param>
     /// <param name="variables">Names of variables that it may read without binding them; null for any.</param>
     /// <exception cref="Unreadable">It is none.</exception>
-    public static (Node Node, int Slots) Parse(string text, IReadOnlyCollection<string>? variables)
+    public static (Node Node, int Slots, string? Doubt) Parse(string text, IReadOnlyCollection<string>? variables)
     {
         var scope = new Scope(variables);
         var parser = new Parser(text, scope);
@@ -33,7 +34,7 @@ internal sealed class Parser
         {
             throw parser.Unexpected("the end, or an operator");
         }
-        return (node, scope.Slots);
+        return (node, scope.Slots, parser.doubt?.In(text).Message);
     }
 
     private Node Expression(int strength)
@@ -74,6 +75,9 @@ internal sealed class Parser
                 return new Literal(token.Value);
             case TokenKind.Name when token.Text == "let" && Here.Kind == TokenKind.Variable:
                 return LetExpression();
+            case TokenKind.Name when token.Text is "true" or "false" or "null":
+                doubt ??= new Unreadable(token.Start, $"a field named '{token.Text}'", $"the value stands between backticks: `{token.Text}`");
+                return Named(token);
             case TokenKind.Name or TokenKind.QuotedName:
                 return Named(token);
             case TokenKind.Current:
