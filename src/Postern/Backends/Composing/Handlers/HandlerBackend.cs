@@ -26,7 +26,13 @@ internal sealed class HandlerBackend : IBackend
             scope.Check.Error(scope.Options<ShapeSection>(), "shape", "the code of this route gives its answer the shape; remove it, or write .Compose(…) instead of the code");
         }
         var services = scope.Config.Provided<IServiceProvider>();
-        var route = new HandlerRoute(scope, new HandlerJson(services, options.Code.Method.ReturnType), ComposeBackend.CompileFallback(scope));
+        var json = new HandlerJson(services, options.Code.Method.ReturnType);
+        if (json.Mistake() is { } mistake)
+        {
+            scope.Check.Error(options, "", $"{options.Name} {mistake}");
+            return null;
+        }
+        var route = new HandlerRoute(scope, json, ComposeBackend.CompileFallback(scope));
         if (Bind(scope, options, services, route) is not { } bound)
         {
             return null;

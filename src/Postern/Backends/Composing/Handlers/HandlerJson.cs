@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Postern.Transforms.Json;
@@ -26,6 +27,18 @@ internal sealed class HandlerJson
     /// <summary>Whether what is returned comes piece by piece, and so is sent as it comes.</summary>
     public bool Streams => returned.IsGenericType && returned.GetGenericTypeDefinition() == typeof(IAsyncEnumerable<>);
 
+    /// <summary>Why what the delegate returns can't be written; null where it can, or where only a request shows it.</summary>
+    public string? Mistake()
+    {
+        if (returned.IsGenericType && returned.GetGenericTypeDefinition() == typeof(Source<>))
+        {
+            return "returns a source, not its result; await it";
+        }
+        var isWritten = returned.IsSealed && returned != typeof(void) && returned != typeof(ValueTask) && returned != typeof(string) && returned != typeof(RawJson) && !typeof(IResult).IsAssignableFrom(returned);
+        return !isWritten || options.TryGetTypeInfo(returned, out _) ? null
+            : $"returns {returned.Name}, of which the host's JSON options know nothing; name it in a context of theirs: [JsonSerializable(typeof({returned.Name}))]";
+    }
+
     /// <summary>How a type is read.</summary>
     /// <exception cref="NotSupportedException">The host's JSON options know nothing of it.</exception>
     public JsonTypeInfo<T> TypeInfo<T>() => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
@@ -46,6 +59,11 @@ internal sealed class HandlerJson
         if (value is null)
         {
             output.Write("null"u8);
+            return;
+        }
+        if (value is RawJson raw)
+        {
+            output.Write(raw.Utf8.Span);
             return;
         }
         using var json = new Utf8JsonWriter(output, written);

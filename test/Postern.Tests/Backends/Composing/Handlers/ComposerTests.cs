@@ -76,7 +76,7 @@ public sealed class ComposerTests
     {
         await using var gateway = await CodeGateway.StartAsync(gate =>
         {
-            gate.MapGet("/itself", (Composer c) => c.Get<Thing>("http://a/1"));
+            gate.MapGet("/itself", object (Composer c) => c.Get<Thing>("http://a/1"));
             gate.MapGet("/within", async (Composer c) => new { first = await c.Get<Thing>("http://a/1"), second = c.Get<Thing>("http://a/2") });
         });
         foreach (var path in new[] { "/web/itself", "/web/within" })
@@ -446,7 +446,13 @@ public sealed class ComposerTests
             gate =>
             {
                 gate.MapGet("/typed", async (Composer c) => await c.Get("http://a/thing", HandlerRouteTests.Known.Default.Asked).Required());
-                gate.MapGet("/unknown", async (Composer c) => await c.Get<Thing>("http://a/thing"));
+                gate.MapGet("/unknown", async (Composer c) =>
+                {
+                    await c.Get<Thing>("http://a/thing");
+                    return (HandlerRouteTests.Asked?)null;
+                });
+                gate.MapGet("/raw", async (Composer c) => await c.Get<RawJson>("http://a/thing"));
+                gate.MapGet("/sent", async (Composer c) => await c.Post<RawJson>("http://a/thing", RawJson.Parse("1.50")));
             },
             (_, context) => CodeGateway.JsonAsync(context, """{"ids":[1,2],"more":0,"name":"n"}"""),
             builder => builder.Services.ConfigureHttpJsonOptions(o =>
@@ -456,6 +462,8 @@ public sealed class ComposerTests
             }));
         Assert.Equal((200, """{"name":"n","ids":[1,2]}"""), await gateway.GetAsync("/web/typed"));
         Assert.Equal(500, (await gateway.GetAsync("/web/unknown")).Status);
+        Assert.Equal((200, """{"ids":[1,2],"more":0,"name":"n"}"""), await gateway.GetAsync("/web/raw"));
+        Assert.Equal(200, (await gateway.GetAsync("/web/sent")).Status);
     }
 
     [Fact]

@@ -226,6 +226,38 @@ public sealed partial class HandlerRouteTests
     }
 
     [Fact]
+    public async Task What_code_returns_is_a_type_that_can_be_written()
+    {
+        var thrown = await Assert.ThrowsAsync<GatewayConfigException>(() => CodeGateway.StartAsync(
+            gate =>
+            {
+                gate.MapGet("/unknown", () => new Clock("now"));
+                gate.MapGet("/source", (Composer c) => c.Get<Asked>("http://a"));
+                gate.MapGet("/later", async (Composer c) => await Task.FromResult(c.Get<Asked>("http://a")));
+                gate.MapGet("/known", () => new Asked("n", []));
+                gate.MapGet("/text", () => "text");
+                gate.MapGet("/nothing", () => ValueTask.CompletedTask);
+                gate.MapGet("/any", object () => 1);
+                gate.MapGet("/result", () => TypedResults.NotFound());
+                gate.MapGet("/raw", () => RawJson.Parse("1"));
+            },
+            (_, context) => CodeGateway.JsonAsync(context, "{}"),
+            builder => builder.Services.ConfigureHttpJsonOptions(o =>
+            {
+                o.SerializerOptions.TypeInfoResolverChain.Clear();
+                o.SerializerOptions.TypeInfoResolverChain.Add(Known.Default);
+            })));
+        var lambda = $"lambda in HandlerRouteTests.{nameof(What_code_returns_is_a_type_that_can_be_written)}";
+        Assert.Equal(
+            [
+                $"gates.web.routes[0].handler: {lambda}() returns Clock, of which the host's JSON options know nothing; name it in a context of theirs: [JsonSerializable(typeof(Clock))]",
+                $"gates.web.routes[1].handler: {lambda}(Composer c) returns a source, not its result; await it",
+                $"gates.web.routes[2].handler: {lambda}(Composer c) returns a source, not its result; await it",
+            ],
+            thrown.Problems.Select(p => $"{p.Path}: {p.Message}"));
+    }
+
+    [Fact]
     public async Task No_file_has_a_key_for_code_and_the_admin_shows_its_name()
     {
         Assert.DoesNotContain("handler", new KeyFinder(Features.Grammar).Route);
