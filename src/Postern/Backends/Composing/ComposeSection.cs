@@ -54,7 +54,7 @@ public sealed record ComposeSection : Options
             {
                 check.Error(at, key, $"a word is written in small letters, got '{name}'; write {word}");
             }
-            else if (name is "*" || !Token.IsValid(name))
+            else if (name is "*" or "true" or "false" or "all" || !Token.IsValid(name))
             {
                 check.Error(at, key, $"not something to forward, got '{name}'; write authorization, cookies, query or the name of a header field");
             }

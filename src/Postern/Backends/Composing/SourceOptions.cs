@@ -97,7 +97,7 @@ public sealed record SourceOptions : Options
         }
         if (Required && Fallback is not null)
         {
-            check.Warn(this, "fallback", "has no effect: where a required source fails there is no answer; remove it, or required");
+            check.Warn(this, "fallback", "has no effect on a source that is required: its failure is the answer's; remove one of the two");
         }
         HeaderRulesOptions.CheckFields(this, "headers", Headers, check);
         CheckHeaders(check);
@@ -143,6 +143,10 @@ public sealed record SourceOptions : Options
         if (Each is not null && By is not null && !Batch)
         {
             check.Error(this, "by", "'by' puts a batch's answer in order; add batch: true or remove this line");
+        }
+        if (By?.AsSpan().IndexOfAny(".[") >= 0)
+        {
+            check.Error(this, "by", $"one field of each entry of the answer, got '{By}'; write its name alone: id");
         }
         if (Batch && Concurrency is not null)
         {

@@ -26,6 +26,13 @@ internal static class UnknownName
         {
             return $"; of the client's request it is ${name}";
         }
-        return Nearest.Hint(name, known) is { Length: > 0 } near ? near : written == name ? $"; for the text itself write \"'{name}'\"" : "";
+        if (Nearest.Hint(name, known) is { Length: > 0 } near)
+        {
+            return near;
+        }
+        return written is null ? ""
+            : written == name ? $"; for the text itself write \"'{name}'\""
+            : written.Contains($"-{name}", StringComparison.Ordinal) ? "; a name with '-' stands between double quotes"
+            : $"; a text stands between single quotes: '{name}'";
     }
 }

@@ -108,7 +108,7 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
     {
         if (node is not ScalarNode || at.Text is not { } text)
         {
-            var quote = node is MappingNode { Count: 1 } map && map.Entries.First().Value is ScalarNode { IsNull: true };
+            var quote = node is MappingNode map && IsBraced(map);
             var fix = quote ? "quote a value that begins with '{'" : type == typeof(string) ? "write one plain value, in quotes if it has brackets" : Fixes.Of(type, "");
             check.Break(at, $"{need} is needed, got {Got(node, at)}{(fix is null ? "" : "; " + fix)}");
             return null;
@@ -122,11 +122,14 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
         return value;
     }
 
+    /// <summary>What <c>{id}</c> is without quotes.</summary>
+    private static bool IsBraced(MappingNode map) => map.Count == 1 && map.Entries.First().Value is ScalarNode { IsNull: true };
+
     private object? List(Type entry, bool oneOrMany, Node node, Origin at, string need)
     {
         if (node is not SequenceNode sequence)
         {
-            if (oneOrMany && node is MappingNode { Count: > 1 } && !Words.IsRecord(entry))
+            if (oneOrMany && node is MappingNode given && !Words.IsRecord(entry) && !IsBraced(given))
             {
                 check.Break(at, $"{need} is needed, got a mapping; write one value, or a list: [a, b]");
                 return null;

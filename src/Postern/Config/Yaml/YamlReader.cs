@@ -92,7 +92,8 @@ internal sealed class YamlReader
         var start = (NodeEvent)e;
         if (!start.Tag.IsEmpty && !(start.Tag.IsNonSpecific || start is Scalar { Style: not ScalarStyle.Plain, IsQuotedImplicit: true }))
         {
-            throw Refuse(e.Start, $"tags are not part of the language, got '{start.Tag.Value.Replace("tag:yaml.org,2002:", "!!")}'; remove it");
+            var tag = start.Tag.Value.Replace("tag:yaml.org,2002:", "!!");
+            throw Refuse(e.Start, $"tags are not part of the language, got '{tag}'; remove it{(tag.StartsWith("!!", StringComparison.Ordinal) ? "" : ", or put quotes around a value that begins with '!'")}");
         }
         Count(1, e.Start);
         if (!start.Anchor.IsEmpty)

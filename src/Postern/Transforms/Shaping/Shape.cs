@@ -34,7 +34,16 @@ internal sealed class Shape
     public static Shape? Compile(RouteScope scope)
     {
         var options = scope.Options<ShapeSection>();
-        return options.Shape is { } shape ? Compile(shape, scope.Check, options, "shape") : null;
+        if (options.Shape is not { } shape)
+        {
+            return null;
+        }
+        if (shape is { Text.Length: > 0, IsLiteral: true } or { Fields.Count: 0 } or { Items.Count: 0 })
+        {
+            Told(shape, scope.Check, options, "shape", $"every answer would be {shape.ToJson()}; write what it is made of: {{ name: user.name }}, or shape: off for the answer as it is");
+            return null;
+        }
+        return Compile(shape, scope.Check, options, "shape");
     }
 
     /// <summary>Compiles a value; null where an error was told.</summary>
@@ -52,6 +61,10 @@ internal sealed class Shape
         if (depth > JsonText.MaxDepth)
         {
             return Told(value, check, at, key, $"more than {JsonText.MaxDepth} levels within one another");
+        }
+        if (value is { Text: "", Quoted: false })
+        {
+            return Told(value, check, at, key, "an expression is needed, got nothing; write one, or null");
         }
         if (value.Text is { } text)
         {

@@ -43,8 +43,22 @@ internal static class Arguments
     {
         var near = Nearest.Of(name.Text, FunctionTable.Names);
         return new Unreadable(name.Start, $"no function '{name.Text}'",
-            near is null ? $"there are: {string.Join(", ", FunctionTable.Names)}" : $"did you mean '{near}'?") { Code = "unknown-function" };
+            Elsewhere(name.Text) is { } here ? $"write {here}" : near is null ? $"there are: {string.Join(", ", FunctionTable.Names)}" : $"did you mean '{near}'?") { Code = "unknown-function" };
     }
+
+    /// <summary>What other languages have a function for.</summary>
+    private static string? Elsewhere(string name) => name.ToLowerInvariant() switch
+    {
+        "concat" or "concatenate" => "join('', [a, b])",
+        "substring" or "substr" or "slice" or "left" => "name[:5]",
+        "count" or "size" or "len" => "length(items)",
+        "lowercase" or "tolower" or "to_lower" => "lower(name)",
+        "uppercase" or "toupper" or "to_upper" => "upper(name)",
+        "coalesce" or "default" or "ifnull" => "not_null(a, b)",
+        "filter" or "where" => "items[?price > `10`]",
+        "if" or "iff" => "a ? b : c",
+        _ => null,
+    };
 
     private static string Counted(int arguments) => arguments switch { 0 => "no argument", 1 => "one argument", _ => $"{arguments} arguments" };
 

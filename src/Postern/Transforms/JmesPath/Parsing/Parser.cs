@@ -362,18 +362,24 @@ internal sealed class Parser
 
     private Unreadable TooDeep() => new(Here.Start, "too much within one another", $"at most {JmesPath.Expression.MaxDepth} levels");
 
+    private bool Behind(TokenKind kind) => at > 0 && tokens[at - 1].Kind == kind;
+
     private Unreadable Unexpected(string wanted, string fix = "")
     {
         if (fix.Length == 0)
         {
             fix = Here.Kind switch
             {
+                TokenKind.Number when Behind(TokenKind.Dot) => $"an entry of a list is a[{Here.Text}]",
                 TokenKind.Number => $"a number that is a value stands between backticks: `{Here.Text}`",
                 TokenKind.Assign => "two values are compared by ==",
-                TokenKind.Question when at > 0 && tokens[at - 1].Kind == TokenKind.Question => "what stands in for null is behind ||: a || 'b'",
+                TokenKind.Dot when at == 0 => "no '.' stands before the first name",
+                TokenKind.Name when Here.Text is "and" or "or" => $"it is written {(Here.Text == "and" ? "&&" : "||")}",
+                TokenKind.Greater when Behind(TokenKind.Less) => "that two values differ is !=",
+                TokenKind.Question when Behind(TokenKind.Question) => "what stands in for null is behind ||: a || 'b'",
                 TokenKind.Reference => "& stands only before an argument of a function",
                 TokenKind.LeftBrace => "an object of expressions stands behind a dot: a.{b: c}",
-                TokenKind.Literal or TokenKind.Variable when at > 0 && tokens[at - 1].Kind == TokenKind.Dot => "behind | anything may stand: a | 'b'",
+                TokenKind.Literal or TokenKind.Variable when Behind(TokenKind.Dot) => "behind | anything may stand: a | 'b'",
                 _ => "",
             };
         }
