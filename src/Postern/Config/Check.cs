@@ -80,6 +80,7 @@ public sealed class Check
         if (!known.TryGetValue(place, out var warned) || (warned && !isWarning))
         {
             known[place] = isWarning;
+            problems.RemoveAll(p => p.IsWarning && (p.Position, p.Path, p.Gate) == (problem.Position, problem.Path, problem.Gate));
             problems.Add(problem);
         }
     }
