@@ -212,8 +212,9 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
         {
             Error(options, key, error!.Message);
         }
-        else if (parsed.Doubt is { } doubt)
+        else if (parsed.Doubt is { } doubt && !parsed.Roots.Overlaps(["true", "false", "null"]))
         {
+            // At the root it is an error: no source is called so.
             scope.Check.Warn(options, key, doubt);
         }
         return parsed;
