@@ -23,6 +23,9 @@ public sealed record ComposeSection : Options
     /// <summary>How many sources a route may have.</summary>
     [Default("10"), Range("1", "50")] public int? MaxSources { get; init; }
 
+    /// <summary>How long all sources of a route may take, where nothing is written.</summary>
+    internal static readonly TimeSpan UsualTimeout = TimeSpan.FromSeconds(30);
+
     /// <summary>The same where it was turned off, too: there is always a bound.</summary>
     internal int MostSources => MaxSources ?? 10;
 

@@ -89,7 +89,7 @@ internal sealed class CompositionPlan
         return new CompositionPlan(scope, sources, levels)
         {
             ReadsBody = shape?.Variables.Contains("body") == true || sources.Any(s => s.ReadsBody),
-            Timeout = scope.Options<TimeoutSection>().Timeout ?? TimeSpan.FromSeconds(30),
+            Timeout = scope.Options<TimeoutSection>().Timeout ?? ComposeSection.UsualTimeout,
             MaxBytes = scope.Options<ShapeSection>().MostBytes,
             Shape = shape,
             Locales = LocaleChoice.Compile(scope, shape?.UsesLocale == true || sources.Any(s => s.UsesLocale)),

@@ -33,7 +33,6 @@ internal static class UnknownName
         // What is gone into was meant to be there.
         return written is null || written.Contains($"{name}.", StringComparison.Ordinal) || written.Contains($"{name}[", StringComparison.Ordinal) ? ""
             : written == name ? $"; for the text itself write \"'{name}'\""
-            : written.Contains($"-{name}", StringComparison.Ordinal) ? "; a name with '-' stands between double quotes"
             : $"; a text stands between single quotes: '{name}'";
     }
 }

@@ -21,9 +21,6 @@ internal sealed class HandlerRoute
     /// <summary>Names of sources with numbers of their own: code can make names of anything.</summary>
     private const int MostNames = 50;
 
-    /// <summary>How long all sources of a route may take, where nothing is written.</summary>
-    private static readonly TimeSpan UsualTimeout = TimeSpan.FromSeconds(30);
-
     private readonly FrozenDictionary<string, UpstreamHandle> upstreams;
     private readonly IReadOnlyList<string> parameters;
     private readonly Forwarding forwarding;
@@ -46,7 +43,7 @@ internal sealed class HandlerRoute
         (meta, serverTiming) = (section.Meta, section.ServerTiming == true);
         (MaxSources, MaxBytes) = (section.MostSources, scope.Options<ShapeSection>().MostBytes);
         (Trimmer, this.fallback, report) = (Trimmer.Compile(scope), fallback, new OutcomeReport(scope));
-        Timeout = scope.Options<TimeoutSection>().Timeout ?? UsualTimeout;
+        Timeout = scope.Options<TimeoutSection>().Timeout ?? ComposeSection.UsualTimeout;
         var (registry, gate) = (MetricRegistry.Of(scope.State), scope.Gate.Name);
         measured = name => new SourceMetrics(registry, gate, Label, name);
     }

@@ -28,8 +28,6 @@ internal sealed class PendingCall
 
     public bool Required { get; set; }
 
-    public TimeSpan? Timeout { get => Call.Timeout; set => Call.Timeout = value; }
-
     /// <summary>What of the client's request goes on; null for what the route says.</summary>
     public Forwarding? Forward { get; set; }
 

@@ -43,7 +43,7 @@ public sealed class Source<T>
     public Source<T> Within(TimeSpan timeout)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.FromMilliseconds(1));
-        call.Unbegun().Timeout = timeout;
+        call.Unbegun().Call.Timeout = timeout;
         return this;
     }
 
