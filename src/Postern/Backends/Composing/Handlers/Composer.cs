@@ -132,7 +132,14 @@ public sealed class Composer
     }
 
     /// <summary>Fills in what is sent: what is forwarded, what the gateway says, what the code says, then the route's rules.</summary>
-    internal void Fill(PendingCall pending, SourceCall call, List<(string Name, string Value)> headers) => route.Fill(context, Exchange, pending.Forward, call, headers);
+    internal void Fill(PendingCall pending, SourceCall call, List<(string Name, string Value)> headers)
+    {
+        // Calls may begin on several threads, and a request is not for two at once.
+        lock (gate)
+        {
+            route.Fill(context, Exchange, pending.Forward, call, headers);
+        }
+    }
 
     internal ValueTask<SourceResult> SendAsync(SourceCall call) => call.SendAsync(Exchange, bounds!);
 
