@@ -18,6 +18,8 @@ namespace Postern.Backends.Composing;
 internal sealed class SourceCall
 {
     private const int FirstRead = 4096;
+    // An upstream that says a large length has not sent it yet; beyond this the buffer grows with what comes.
+    private const int MostUnseen = 256 * 1024;
 
     private UpstreamReply? reply;
 
@@ -165,7 +167,7 @@ internal sealed class SourceCall
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<SourceResult> ReadAsync(UpstreamReply answer, CallBounds bounds)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(answer.Length ?? Math.Min(FirstRead, MaxBytes)));
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(answer.Length ?? FirstRead, MostUnseen));
         var (count, watched) = (0, false);
         SourceFailure? failure = null;
         try
