@@ -317,14 +317,6 @@ internal sealed partial class SourceCompiler(RouteScope scope, ComposeSection se
                 return options.Each is null ? "'each' names one value of a list, and there is none; add each: orders[].productId"
                     : "'each' names the value of one call, and this is asked before any; name the list itself";
             }
-            if (root is "true" or "false" or "null")
-            {
-                return $"'{root}' is a name here, and nothing is called so; the value is written `{root}`";
-            }
-            if (written?.Contains($"-{root}", StringComparison.Ordinal) == true)
-            {
-                return $"no source and no parameter named '{root}': '-' subtracts it; a name that holds one stands in double quotes";
-            }
             string[] known = [.. compiler.names.Where(n => n != name), .. compiler.parameters];
             return UnknownName.Tell("source and no parameter", root, known, written);
         }

@@ -12,6 +12,14 @@ internal static class UnknownName
     /// <param name="written">The expression.</param>
     public static string Tell(string what, string name, IReadOnlyCollection<string> known, string? written)
     {
+        if (name is "true" or "false" or "null")
+        {
+            return $"'{name}' is a name here, and nothing is called so; the value is written `{name}`";
+        }
+        if (written?.Contains($"-{name}", StringComparison.Ordinal) is true)
+        {
+            return $"no {what} named '{name}': '-' subtracts it; a name that holds one stands in double quotes";
+        }
         var there = known.Count == 0 ? "there are none beside" : $"there are {string.Join(", ", known)}";
         return $"no {what} named '{name}'{Fix(name, known, written)} ({there})";
     }
