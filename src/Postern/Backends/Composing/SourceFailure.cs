@@ -49,6 +49,8 @@ internal sealed record SourceFailure(string Reason, string Why, Failure Told)
             401 => Failure.SourceUnauthenticated,
             403 => Failure.SourceForbidden,
             404 => Failure.SourceNotFound,
+            429 or 503 => Failure.SourceUnavailable,
+            504 => Failure.SourceTimeout,
             _ => Failure.SourceFailed,
         })
     {

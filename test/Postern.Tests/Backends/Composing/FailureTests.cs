@@ -125,7 +125,7 @@ public sealed class FailureTests
     [InlineData("http://svc/403", 403, "source-forbidden")]
     [InlineData("http://svc/404", 404, "source-not-found")]
     [InlineData("http://svc/400", 502, "source-failed")]
-    [InlineData("http://svc/503", 502, "source-failed")]
+    [InlineData("http://svc/503", 503, "source-unavailable")]
     [InlineData("http://svc/302", 502, "source-failed")]
     [InlineData("http://svc/invalid", 502, "source-failed")]
     [InlineData("http://svc/reset", 502, "source-failed")]
