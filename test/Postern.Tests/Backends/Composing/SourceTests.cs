@@ -169,7 +169,7 @@ public sealed class SourceTests
     [Fact]
     public async Task A_body_is_made_of_expressions()
     {
-        var bodies = new Dictionary<string, string>();
+        var bodies = new System.Collections.Concurrent.ConcurrentDictionary<string, string>();
         await using var services = Services.Start().On("/user", """{"id":12345678901234567890,"tags":["a"]}""").On("/save", async context =>
         {
             using var reader = new StreamReader(context.Request.Body);

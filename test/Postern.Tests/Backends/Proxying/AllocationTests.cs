@@ -16,7 +16,7 @@ public sealed class AllocationTests
     private const int BytesPerRequest = 1800;
 
     /// <summary>Three sources merged, with what says how whole the answer is.</summary>
-    private const int BytesPerComposition = 4500;
+    private const int BytesPerComposition = 5000;
 
     /// <summary>What may come on top of it where everything guards the upstream and nothing fails.</summary>
     private const int BytesOfGuarding = 200;
