@@ -50,7 +50,7 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
 
     private int Place(in JsonValue item)
     {
-        if ((PlainText.Of(item) ?? JsonOf(item)) is not { } text)
+        if ((PlainValue.Of(item) ?? JsonOf(item)) is not { } text)
         {
             failure ??= SourceFailure.Needs("'each' gives a list with a value that is too large");
             return -1;
@@ -106,9 +106,12 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
                 composition.Keep(result.Text);
                 results[at] = result.Value ?? (result.IsMissing ? source.Missing!.Value : JsonValue.Null);
                 problem = result.Failure;
-                anyGood |= problem is null;
             }
-            if (problem is not null)
+            if (problem is null)
+            {
+                anyGood = true; // Only ever set: lanes run side by side, and none may take another's word back.
+            }
+            else
             {
                 Interlocked.CompareExchange(ref failure, problem, null);
                 composition.Fail(source, problem);
@@ -138,7 +141,7 @@ internal sealed class EachRun(Composition composition, Source source, SourceCall
         }
         foreach (var answer in answers.Items)
         {
-            if (PlainText.Of(answer.Field(by)) is { } key && places.TryGetValue(key, out var place))
+            if (PlainValue.Of(answer.Field(by)) is { } key && places.TryGetValue(key, out var place))
             {
                 results[place] = answer;
             }

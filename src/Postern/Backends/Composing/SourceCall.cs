@@ -21,6 +21,8 @@ internal sealed class SourceCall
     // An upstream that says a large length has not sent it yet; beyond this the buffer grows with what comes.
     private const int MostUnseen = 256 * 1024;
 
+    private static readonly ReadOnlyMemory<byte> NoMessage = "null"u8.ToArray();
+
     private UpstreamReply? reply;
 
     /// <summary>Statuses of success where none are written.</summary>
@@ -75,7 +77,7 @@ internal sealed class SourceCall
         try
         {
             var call = Prepare(exchange);
-            if (Grpc?.Prepare(call, Body ?? "null"u8.ToArray()) is { } unfit)
+            if (Grpc?.Prepare(call, Body ?? NoMessage) is { } unfit)
             {
                 return new SourceResult { Failure = SourceFailure.Needs(unfit), Ticks = Stopwatch.GetTimestamp() - began };
             }

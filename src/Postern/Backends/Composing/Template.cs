@@ -129,7 +129,7 @@ internal sealed class Template
 
     private static bool TryAppendOne(ref DefaultInterpolatedStringHandler text, in JsonValue value, Place place, ref int length)
     {
-        if (PlainText.Of(value) is not { } plain || (length += plain.Length) > MaxLength)
+        if (PlainValue.Of(value) is not { } plain || (length += plain.Length) > MaxLength)
         {
             return false;
         }
@@ -228,7 +228,7 @@ internal sealed class Template
 }
 
 /// <summary>What a plain value reads as.</summary>
-internal static class PlainText
+internal static class PlainValue
 {
     /// <summary>The text of a text, number or bool; null of anything else.</summary>
     public static string? Of(in JsonValue value)

@@ -22,7 +22,7 @@ internal sealed class RequestVariables(HttpContext context, Exchange exchange, I
     private static readonly JsonFieldNames ConsumerNames = new(["id", "name", "tier", "scopes", "roles", "way"]);
 
     private readonly Lock making = new();
-    private readonly JsonValue?[] made = new JsonValue?[Names.Length];
+    private JsonValue?[]? made;
     private List<WrittenFields>? written;
     private JsonText? claims;
 
@@ -43,7 +43,7 @@ internal sealed class RequestVariables(HttpContext context, Exchange exchange, I
         }
         lock (making)
         {
-            return made[index] ??= Make(name);
+            return (made ??= new JsonValue?[Names.Length])[index] ??= Make(name);
         }
     }
 
@@ -69,7 +69,7 @@ internal sealed class RequestVariables(HttpContext context, Exchange exchange, I
             written = null;
             claims?.Dispose();
             claims = null;
-            Array.Clear(made);
+            made = null;
         }
     }
 

@@ -183,8 +183,8 @@ internal sealed class HandlerRoute
             MetricsOf(call.Name).Count(call.Failure, call.Ticks);
             if (!IsToldBefore(calls, i))
             {
-                var same = calls.Skip(i).Where(c => c.Counts && c.Name == call.Name).ToList();
-                outcomes.Add(call.Name, same.Find(c => c.Failure is not null)?.Failure, same.Max(c => c.Ticks));
+                var (failure, ticks) = Together(calls, i);
+                outcomes.Add(call.Name, failure, ticks);
             }
         }
         outcomes.Log(composer.Exchange);
@@ -235,6 +235,20 @@ internal sealed class HandlerRoute
             }
         }
         return false;
+    }
+
+    /// <summary>How all calls of one name came out: the first failure among them, and the longest time.</summary>
+    private static (SourceFailure? Failure, long Ticks) Together(IReadOnlyList<PendingCall> calls, int first)
+    {
+        var (failure, ticks) = (calls[first].Failure, calls[first].Ticks);
+        for (var i = first + 1; i < calls.Count; i++)
+        {
+            if (calls[i].Counts && calls[i].Name == calls[first].Name)
+            {
+                (failure, ticks) = (failure ?? calls[i].Failure, Math.Max(ticks, calls[i].Ticks));
+            }
+        }
+        return (failure, ticks);
     }
 
     private SourceMetrics MetricsOf(string name) =>

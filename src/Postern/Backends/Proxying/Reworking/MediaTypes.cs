@@ -1,3 +1,4 @@
+using Postern.Transforms.Json;
 using Postern.Wire;
 
 namespace Postern.Backends.Proxying.Reworking;
@@ -6,8 +7,7 @@ namespace Postern.Backends.Proxying.Reworking;
 internal static class MediaTypes
 {
     /// <summary><c>application/json</c>, <c>text/json</c> or <c>…+json</c>, in any of several fields: which one a client believes nobody knows.</summary>
-    public static bool IsJson(FieldList fields) => Any(fields, static type =>
-        type.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Equals("text/json", StringComparison.OrdinalIgnoreCase) || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase));
+    public static bool IsJson(FieldList fields) => Any(fields, JsonMedia.Is);
 
     /// <summary><c>text/event-stream</c> and nothing else.</summary>
     public static bool IsEventStream(FieldList fields) =>
