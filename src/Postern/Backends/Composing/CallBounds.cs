@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using Microsoft.Extensions.ObjectPool;
 
 namespace Postern.Backends.Composing;
 
@@ -11,8 +11,7 @@ internal sealed class CallBounds
 {
     private const int Kept = 512;
     private const long Never = long.MaxValue;
-    private static readonly ConcurrentQueue<CallBounds> Pool = [];
-    private static int pooled;
+    private static readonly ObjectPool<CallBounds> Pool = new DefaultObjectPool<CallBounds>(new Keeping(), Kept);
 
     private readonly Lock gate = new();
     private readonly Timer timer;
@@ -36,14 +35,7 @@ internal sealed class CallBounds
     /// <param name="clientGone">Cancelled when the client leaves.</param>
     public static CallBounds Start(TimeSpan allowed, long maxBytes, CancellationToken clientGone)
     {
-        if (Pool.TryDequeue(out var bounds))
-        {
-            Interlocked.Decrement(ref pooled);
-        }
-        else
-        {
-            bounds = new CallBounds();
-        }
+        var bounds = Pool.Get();
         lock (bounds.gate)
         {
             bounds.running = true;
@@ -97,13 +89,9 @@ internal sealed class CallBounds
             (running, due) = (false, Never);
             bodies.Clear();
         }
-        if (!spoiled && source.TryReset() && Interlocked.Increment(ref pooled) <= Kept)
-        {
-            Pool.Enqueue(this);
-            return true;
-        }
-        timer.Dispose();
-        return !spoiled;
+        var clean = !spoiled;
+        Pool.Return(this);
+        return clean;
     }
 
     /// <summary>A timer that is set already is left alone where it comes soon enough: it looks again then.</summary>
@@ -152,6 +140,21 @@ internal sealed class CallBounds
         if (over)
         {
             source.Cancel();
+        }
+    }
+
+    private sealed class Keeping : PooledObjectPolicy<CallBounds>
+    {
+        public override CallBounds Create() => new();
+
+        public override bool Return(CallBounds ended)
+        {
+            if (!ended.spoiled && ended.source.TryReset())
+            {
+                return true;
+            }
+            ended.timer.Dispose();
+            return false;
         }
     }
 }

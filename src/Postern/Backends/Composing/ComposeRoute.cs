@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.ObjectPool;
 using Postern.Pipeline;
 using Postern.Transforms.FallingBack;
 using Postern.Transforms.Json;
@@ -15,18 +15,18 @@ internal sealed class ComposeRoute
     private readonly CompositionPlan plan;
     private readonly Fallback? fallback;
     private readonly OutcomeReport report;
-    private readonly ConcurrentQueue<Composition> pool = [];
-    private int pooled;
+    private readonly ObjectPool<Composition> pool;
 
     public ComposeRoute(RouteScope scope, CompositionPlan plan, Fallback? fallback)
     {
         (this.plan, this.fallback, report) = (plan, fallback, new OutcomeReport(scope));
+        pool = new DefaultObjectPool<Composition>(new Keeping(plan), Kept);
     }
 
     public async Task HandleAsync(HttpContext context)
     {
         var exchange = Exchange.Of(context);
-        var composition = Rent();
+        var composition = pool.Get();
         Fallback.Reason? instead = null;
         try
         {
@@ -70,30 +70,8 @@ internal sealed class ComposeRoute
             // 4. Nothing of this request may be touched once the server has it back.
             if (await composition.EndAsync())
             {
-                Return(composition);
+                pool.Return(composition);
             }
-        }
-    }
-
-    private Composition Rent()
-    {
-        if (!pool.TryDequeue(out var composition))
-        {
-            return new Composition(plan);
-        }
-        Interlocked.Decrement(ref pooled);
-        return composition;
-    }
-
-    private void Return(Composition composition)
-    {
-        if (Interlocked.Increment(ref pooled) <= Kept)
-        {
-            pool.Enqueue(composition);
-        }
-        else
-        {
-            Interlocked.Decrement(ref pooled);
         }
     }
 
@@ -150,5 +128,12 @@ internal sealed class ComposeRoute
             reader.AdvanceTo(read.Buffer.End);
             return JsonText.TryRead(rented, (int)length, out var body, out var problem) ? (body, null) : (null, problem);
         }
+    }
+
+    private sealed class Keeping(CompositionPlan plan) : PooledObjectPolicy<Composition>
+    {
+        public override Composition Create() => new(plan);
+
+        public override bool Return(Composition ended) => true;
     }
 }

@@ -1,4 +1,4 @@
-using System.Collections.Concurrent;
+using Microsoft.Extensions.ObjectPool;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 
@@ -13,8 +13,7 @@ internal sealed class Deadline : IEnding
 {
     private const int Kept = 1024;
     private const long Never = long.MaxValue;
-    private static readonly ConcurrentQueue<Deadline> Pool = [];
-    private static int pooled;
+    private static readonly ObjectPool<Deadline> Pool = new DefaultObjectPool<Deadline>(new Keeping(), Kept);
 
     private readonly Timer timer;
     private readonly CancellationTokenSource source = new();
@@ -41,14 +40,7 @@ internal sealed class Deadline : IEnding
     /// <param name="ofTry">Whether it bounds one try, after which there may be another.</param>
     public static Deadline Start(UpstreamCall call, TimeSpan allowed, CancellationToken outer, bool ofTry = false)
     {
-        if (Pool.TryDequeue(out var deadline))
-        {
-            Interlocked.Decrement(ref pooled);
-        }
-        else
-        {
-            deadline = new Deadline();
-        }
+        var deadline = Pool.Get();
         deadline.call = call;
         deadline.ofTry = ofTry;
         deadline.allowed = (long)allowed.TotalMilliseconds;
@@ -112,17 +104,7 @@ internal sealed class Deadline : IEnding
         Volatile.Write(ref due, Never);
         Widen();
         (call, silences, ofTry) = (null, null, false);
-        if (!Passed && source.TryReset() && Interlocked.Increment(ref pooled) <= Kept)
-        {
-            Pool.Enqueue(this);
-            return;
-        }
-        timer.Dispose();
-        if (!Passed)
-        {
-            // Where the time has passed the source may be cancelling at this moment; the collector takes it.
-            source.Dispose();
-        }
+        Pool.Return(this);
     }
 
     /// <summary>
@@ -203,5 +185,21 @@ internal sealed class Deadline : IEnding
         }
         silences?.Add();
         source.Cancel();
+    }
+
+    private sealed class Keeping : PooledObjectPolicy<Deadline>
+    {
+        public override Deadline Create() => new();
+
+        public override bool Return(Deadline ended)
+        {
+            if (!ended.Passed && ended.source.TryReset())
+            {
+                return true;
+            }
+            // Its source may be cancelling at this moment; the collector takes it.
+            ended.timer.Dispose();
+            return false;
+        }
     }
 }
