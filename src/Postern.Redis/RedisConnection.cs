@@ -197,8 +197,10 @@ internal sealed class RedisConnection : IAsyncDisposable
         {
             while (true)
             {
-                await LookAsync();
-                firstLook.TrySetResult();
+                if (await LookAsync())
+                {
+                    firstLook.TrySetResult();
+                }
                 if (!replace)
                 {
                     await doubt.WaitAsync(down is null ? System.Threading.Timeout.InfiniteTimeSpan : Pace, ending.Token);
@@ -216,7 +218,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     }
 
     /// <summary>Finds out whether it works.</summary>
-    private async Task LookAsync()
+    /// <returns>False where it doesn't, and nothing is wrong with Redis: the next look may see more, and who has patience waits for it.</returns>
+    private async Task<bool> LookAsync()
     {
         Volatile.Write(ref doubted, 0);
         var fresh = client is null || replace || (down is not null && Stopwatch.GetElapsedTime(clientSince) > Fruitless);
@@ -239,9 +242,10 @@ internal sealed class RedisConnection : IAsyncDisposable
             if (Stopwatch.GetElapsedTime(began) > Timeout)
             {
                 Fall("answers too slowly");
-                return;
+                return true;
             }
             Volatile.Write(ref down, null);
+            return true;
         }
         catch (Exception e) when (!ending.IsCancellationRequested) // Whatever the client throws, the next look comes.
         {
@@ -249,6 +253,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             // Nothing is wrong with Redis, so a new connection does it, and sooner than the client would find out.
             replace = why is null && !fresh;
             Fall(why ?? Reason(e));
+            return why is not null;
         }
     }
 
