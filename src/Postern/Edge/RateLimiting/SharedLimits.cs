@@ -42,6 +42,7 @@ internal sealed partial class SharedLimits : ILive
     private readonly Lock turning = new();
     private ILogger? logger;
     private TimeProvider time = TimeProvider.System;
+    private Comeback comeback = new(TimeProvider.System);
     private volatile Running? running;
     private volatile Mode mode;
     private int failures, epoch, heardBefore = 1;
@@ -81,7 +82,7 @@ internal sealed partial class SharedLimits : ILive
     /// <inheritdoc/>
     public void Start(TimeProvider time, ILogger logger)
     {
-        (this.time, this.logger) = (time, logger);
+        (this.time, this.logger, comeback) = (time, logger, new Comeback(time));
         local.Shared = this;
         try
         {
@@ -239,6 +240,7 @@ internal sealed partial class SharedLimits : ILive
 
     private void Turn(Mode to, Exception? why)
     {
+        bool tell;
         lock (turning)
         {
             if (mode == to || stopped.IsCancellationRequested)
@@ -249,11 +251,24 @@ internal sealed partial class SharedLimits : ILive
             {
                 refusals.Back(time.GetTimestamp());
             }
+            tell = to == Mode.Alone ? comeback.Leave() : mode == Mode.Beginning || comeback.Return();
             Volatile.Write(ref failures, 0);
             Interlocked.Increment(ref epoch);
             mode = to;
         }
         begun.TrySetResult();
+        if (tell)
+        {
+            Tell(to, why);
+        }
+        if (to == Mode.Alone && running is not null)
+        {
+            _ = ComeBackAsync();
+        }
+    }
+
+    private void Tell(Mode to, Exception? why)
+    {
         if (to == Mode.Shared)
         {
             LogShared(logger!, Instances);
@@ -261,10 +276,6 @@ internal sealed partial class SharedLimits : ILive
         else
         {
             LogAlone(logger!, Instances, why is null ? $"no answer within {Scalars.Format(options.Timeout)}" : $"{why.GetType().Name}: {why.Message}");
-            if (running is not null)
-            {
-                _ = ComeBackAsync();
-            }
         }
     }
 
@@ -327,7 +338,11 @@ internal sealed partial class SharedLimits : ILive
         }
         catch (Exception e) when (e is not OperationCanceledException || !stopped.IsCancellationRequested)
         {
-            (e is TimeoutException ? timeouts : errors).Add();
+            // Until it has answered once it is being connected to, which takes a few attempts.
+            if (mode != Mode.Beginning)
+            {
+                (e is TimeoutException ? timeouts : errors).Add();
+            }
             if (mode == Mode.Shared)
             {
                 Count(since, e);
@@ -337,7 +352,14 @@ internal sealed partial class SharedLimits : ILive
         if (mode == Mode.Beginning || time.GetElapsedTime(began) <= options.Timeout)
         {
             Volatile.Write(ref failures, 0);
-            Turn(Mode.Shared, null);
+            if (mode != Mode.Shared && (mode == Mode.Beginning || comeback.MayReturn()))
+            {
+                Turn(Mode.Shared, null);
+            }
+            else if (mode == Mode.Shared && comeback.Settles())
+            {
+                Tell(Mode.Shared, null);
+            }
         }
         else
         {

@@ -171,6 +171,57 @@ public sealed class SharedLimitsTests
     }
 
     [Fact]
+    public async Task A_store_of_which_part_fails_is_trusted_less_and_less_and_told_of_once()
+    {
+        await using var gateway = await StartedAsync();
+        store.Take = () => throw new IOException("only this part");
+        for (var turns = 0; turns < 6; turns++)
+        {
+            await gateway.PassAsync(3, "/a");
+            await ModeAsync(gateway, shared: false);
+            await FakeStore.UntilAsync(() =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(50));
+                return gateway.Metric("postern_rate_limit_mode{mode=\"shared\"}") == "1";
+            });
+        }
+        // The first return is told at once; from then on nothing is, until it stays.
+        Assert.Equal(2, log.Of(LogLevel.Warning).Count);
+        Assert.Equal(2, log.Of(LogLevel.Information).Count);
+        Assert.Equal(18, store.Asked);
+        await gateway.PassAsync(3, "/a");
+        var gone = time.GetUtcNow();
+        await FakeStore.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(50));
+            return gateway.Metric("postern_rate_limit_mode{mode=\"shared\"}") == "1";
+        });
+        Assert.True(time.GetUtcNow() - gone >= TimeSpan.FromSeconds(4));
+        store.Live();
+        await FakeStore.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return log.Of(LogLevel.Information).Count == 3;
+        });
+        Assert.Equal(2, log.Of(LogLevel.Warning).Count);
+    }
+
+    [Fact]
+    public async Task Attempts_to_reach_a_store_that_is_being_connected_to_are_no_failures()
+    {
+        var left = 3;
+        store.Beat = () => Interlocked.Decrement(ref left) >= 0 ? throw new IOException("not yet") : new(1);
+        await using var gateway = Start();
+        await FakeStore.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(20));
+            return gateway.NotReady is null;
+        });
+        Assert.Equal("1", gateway.Metric("postern_rate_limit_mode{mode=\"shared\"}"));
+        Assert.Equal("0", gateway.Metric("postern_rate_limit_store_failures_total{reason=\"error\"}"));
+    }
+
+    [Fact]
     public async Task A_store_that_was_slow_for_a_moment_is_back_before_the_next_heartbeat()
     {
         await using var gateway = await StartedAsync();
