@@ -21,6 +21,11 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>A first connection that takes longer is asked why, for soon it will have to be said.</summary>
+    private static readonly TimeSpan Swift = TimeSpan.FromMilliseconds(300);
+
+    private const string NotYet = "isn't connected yet";
+
     private static readonly Dictionary<(string?, string, TimeSpan), RedisConnection> Shared = [];
 
     private readonly (string?, string, TimeSpan) name;
@@ -37,7 +42,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     private IDatabase? database;
     private long clientSince;
     private bool replace;
-    private string? down = "isn't connected yet";
+    private string? down = NotYet;
+    private EndPoint[] elsewhere = [];
     private int doubted;
     private long lastAnswer;
     private int users;
@@ -195,6 +201,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         try
         {
+            _ = SayWhyNotYetAsync();
             while (true)
             {
                 if (await LookAsync())
@@ -245,6 +252,8 @@ internal sealed class RedisConnection : IAsyncDisposable
                 return true;
             }
             Volatile.Write(ref down, null);
+            // Through the door for a named user there is only one way.
+            elsewhere = user is null ? [.. client!.GetEndPoints().Where(e => !e.Equals(At(url)))] : [];
             return true;
         }
         catch (Exception e) when (!ending.IsCancellationRequested) // Whatever the client throws, the next look comes.
@@ -254,6 +263,22 @@ internal sealed class RedisConnection : IAsyncDisposable
             replace = why is null && !fresh;
             Fall(why ?? Reason(e));
             return why is not null;
+        }
+    }
+
+    private async Task SayWhyNotYetAsync()
+    {
+        try
+        {
+            await Task.Delay(Swift, ending.Token);
+            if (ReferenceEquals(Volatile.Read(ref down), NotYet) && await Diagnosis.OfAsync(url, Swift, ending.Token) is { } why)
+            {
+                Interlocked.CompareExchange(ref down, why, NotYet);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
         }
     }
 
@@ -270,6 +295,14 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         clientSince = Stopwatch.GetTimestamp();
         var fresh = await ConnectionMultiplexer.ConnectAsync(Options()).WaitAsync(ending.Token);
+        if (!fresh.IsConnected && elsewhere.Length > 0)
+        {
+            // The node of the cluster that the URL names is the one that is gone.
+            Close(fresh);
+            var options = Options();
+            Array.ForEach(elsewhere, options.EndPoints.Add);
+            fresh = await ConnectionMultiplexer.ConnectAsync(options).WaitAsync(ending.Token);
+        }
         fresh.ConnectionFailed += (_, e) =>
         {
             if (e.ConnectionType == ConnectionType.Interactive)
@@ -320,19 +353,21 @@ internal sealed class RedisConnection : IAsyncDisposable
         if (client is { } old)
         {
             client = null;
-            // It may block until what is on its way is done.
-            _ = Task.Run(() =>
-            {
-                try
-                {
-                    old.Dispose();
-                }
-                catch (Exception) // It was of no use anyway.
-                {
-                }
-            });
+            Close(old);
         }
     }
+
+    /// <summary>Elsewhere: it may block until what is on its way is done.</summary>
+    private static void Close(ConnectionMultiplexer old) => _ = Task.Run(() =>
+    {
+        try
+        {
+            old.Dispose();
+        }
+        catch (Exception) // It was of no use anyway.
+        {
+        }
+    });
 
     private ConfigurationOptions Options() => new()
     {

@@ -221,6 +221,35 @@ public sealed class StoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_cluster_is_found_again_without_the_node_that_the_URL_names()
+    {
+        await using var named = await RedisServer.StartNodeAsync();
+        await using var other = await RedisServer.StartNodeAsync();
+        await other.AskAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+        await named.MeetAsync(other);
+        await named.SaysAsync("cluster_slots_ok:16384", "CLUSTER", "INFO");
+        await named.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
+        await using var store = Stores.Open(named, timeout: TimeSpan.FromSeconds(1));
+        Assert.True((await store.TakeAsync(Tier, "@acme", 1)).Passes);
+        await named.KillAsync();
+        other.Pause();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        using var patience = new CancellationTokenSource(TestGateway.Patience);
+        // For so long that the connection is made anew.
+        while (store.Down?.Contains("refuses connections", StringComparison.Ordinal) != true)
+        {
+            _ = await Record.ExceptionAsync(async () => await store.TakeAsync(Tier, "@acme", 1));
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+        other.GoOn();
+        while (store.Down is not null)
+        {
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+        Assert.True((await store.TakeAsync(Tier, "@acme", 1)).Passes);
+    }
+
+    [Fact]
     public async Task Instances_that_live_are_counted_until_they_leave_or_fall_silent()
     {
         await using var one = Stores.Open(server);
