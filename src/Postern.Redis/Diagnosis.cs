@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
 using Postern.Config;
+using StackExchange.Redis;
 
 namespace Postern.Redis;
 
@@ -58,8 +59,17 @@ internal static class Diagnosis
         }
     }
 
+    /// <summary>What went wrong with a question, to stand behind "Redis at …".</summary>
+    public static string Of(Exception e) => e switch
+    {
+        RedisServerException server => Said(server.Message),
+        FormatException or InvalidCastException or OverflowException => "gives an answer that can't be read",
+        TimeoutException => "doesn't answer",
+        _ => "has no connection",
+    };
+
     /// <summary>What Redis said, shortened for a log.</summary>
-    public static string Said(string message)
+    private static string Said(string message)
     {
         var line = message.Split('\n')[0].Trim().TrimEnd('.');
         return $"says: {(line.Length <= LongestLine ? line : line[..LongestLine] + "…")}";

@@ -160,7 +160,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     public IOException Explain(Exception e)
     {
         Doubt();
-        return new IOException($"Redis at {Place} {Reason(e)}.");
+        return new IOException($"Redis at {Place} {Diagnosis.Of(e)}.");
     }
 
     /// <summary>Gives back a share; with the last one the connection ends.</summary>
@@ -258,10 +258,10 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
         catch (Exception e) when (!ending.IsCancellationRequested) // Whatever the client throws, the next look comes.
         {
-            var why = client is { IsConnected: true } ? Reason(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token);
+            var why = client is { IsConnected: true } ? Diagnosis.Of(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token);
             // Nothing is wrong with Redis, so a new connection does it, and sooner than the client would find out.
             replace = why is null && !fresh;
-            Fall(why ?? Reason(e));
+            Fall(why ?? Diagnosis.Of(e));
             return why is not null;
         }
     }
@@ -391,12 +391,4 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private static EndPoint At(RedisUrl url) =>
         IPAddress.TryParse(url.Host, out var address) ? new IPEndPoint(address, url.Port) : new DnsEndPoint(url.Host, url.Port);
-
-    private static string Reason(Exception e) => e switch
-    {
-        RedisServerException server => Diagnosis.Said(server.Message),
-        FormatException or InvalidCastException or OverflowException => "gives an answer that can't be read",
-        TimeoutException => "doesn't answer",
-        _ => "has no connection",
-    };
 }

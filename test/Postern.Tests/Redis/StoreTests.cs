@@ -229,6 +229,7 @@ public sealed class StoreTests : IAsyncLifetime
         await named.MeetAsync(other);
         await named.SaysAsync("cluster_slots_ok:16384", "CLUSTER", "INFO");
         await named.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
+        await other.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
         await using var store = Stores.Open(named, timeout: TimeSpan.FromSeconds(1));
         Assert.True((await store.TakeAsync(Tier, "@acme", 1)).Passes);
         await named.KillAsync();
