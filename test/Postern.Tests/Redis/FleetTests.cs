@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Postern.Edge.RateLimiting;
 using Postern.Redis;
@@ -120,6 +121,29 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Redis_that_comes_back_empty_gives_nothing_twice_to_who_was_at_a_limit()
+    {
+        await using var fleet = await Fleet.StartAsync(Redis, ("/bucket", $"{{ allow: {Limit}/minute, algorithm: tokenBucket }}"),
+            ("/sliding", $"{Limit}/{await WindowAsync()}"), ("/log", $"{{ allow: {Limit}/minute, algorithm: slidingLog }}"));
+        var began = Stopwatch.GetTimestamp();
+        var passed = await PassAsync();
+        await server.KillAsync();
+        passed = passed.And(await PassAsync());
+        await server.UpAsync();
+        foreach (var instance in fleet.Instances)
+        {
+            await fleet.SaysAsync(instance.Admin + "/metrics", "postern_rate_limit_mode{mode=\"shared\"} 1");
+        }
+        passed = passed.And(await PassAsync());
+        var refilled = (int)(Stopwatch.GetElapsedTime(began).TotalMinutes * Limit);
+        Assert.InRange(passed.Bucket, Limit, Limit + refilled + fleet.Instances.Count);
+        Assert.Equal((Limit, Limit), (passed.Sliding, passed.Log));
+
+        async Task<Passed> PassAsync() => new(
+            (await fleet.HammerAsync("/bucket", Requests / 2)).Passed, (await fleet.HammerAsync("/sliding", Requests / 2)).Passed, (await fleet.HammerAsync("/log", Requests / 2)).Passed);
+    }
+
+    [Fact]
     public async Task A_Redis_that_stops_and_goes_on_costs_nobody_an_answer()
     {
         await using var fleet = await Fleet.StartAsync($"{{ url: {server.Url}, timeout: 100ms }}", ("/fixed", $"{{ allow: {Limit}/{await WindowAsync()}, algorithm: fixedWindow }}"));
@@ -164,6 +188,11 @@ public sealed class FleetTests : IAsyncLifetime
     {
         await server.KillAsync();
         await server.UpAsync();
+    }
+
+    private sealed record Passed(int Bucket, int Sliding, int Log)
+    {
+        public Passed And(Passed other) => new(Bucket + other.Bucket, Sliding + other.Sliding, Log + other.Log);
     }
 
     private static int Times(RunningTool tool, string text) => tool.Error.Split('\n').Count(l => l.Contains(text, StringComparison.Ordinal));

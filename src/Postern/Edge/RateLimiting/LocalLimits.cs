@@ -42,6 +42,27 @@ internal sealed class LocalLimits(MetricRegistry metrics) : ILive
     /// <summary>Decides all rules of a plan.</summary>
     public LimitDecision Take(CompiledPlan plan, string key, int cost) => counters.Take(plan, key, cost, clock.Now);
 
+    /// <summary>Decides all rules of a plan as one of several instances that count apart.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="key">Whose request it is.</param>
+    /// <param name="cost">How much it counts.</param>
+    /// <param name="instances">How many there are.</param>
+    /// <param name="known">What all of them together have refused the key, if they have: of that, no more was left here than there.</param>
+    /// <param name="age">How long ago.</param>
+    public LimitDecision TakeShare(CountedPlan plan, string key, int cost, int instances, Refusal? known, TimeSpan age)
+    {
+        var share = plan.Compiled.ForOneOf(instances);
+        if (known?.Holds(cost, age) is { } refused)
+        {
+            return refused;
+        }
+        if (known?.IsNewFor(instances) == true)
+        {
+            counters.Exhaust(share, key, known.Decision, clock.Now - age.Ticks / TimeSpan.TicksPerMicrosecond);
+        }
+        return Take(share, key, cost);
+    }
+
     /// <summary>What is left of each rule, without counting.</summary>
     public IReadOnlyList<LimitReading> Read(CompiledPlan plan, string key) => counters.Read(plan, key, clock.Now);
 

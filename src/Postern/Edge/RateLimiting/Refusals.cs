@@ -3,16 +3,32 @@ using Postern.Pipeline;
 
 namespace Postern.Edge.RateLimiting;
 
+/// <summary>One refusal of the store.</summary>
+/// <param name="Decision">What it said.</param>
+/// <param name="Cost">How much the request counted.</param>
+/// <param name="Epoch">Before which outage that was.</param>
+/// <param name="At">When.</param>
+internal sealed record Refusal(LimitDecision Decision, int Cost, int Epoch, long At)
+{
+    private int countedFor;
+
+    /// <summary>The refusal of a request that counts as much, as it is to be told after so long; null where it may pass by now.</summary>
+    public LimitDecision? Holds(int cost, TimeSpan age) => cost < Cost || age >= Decision.RetryAfter ? null
+        : Decision with { RetryAfter = Decision.RetryAfter - age, Reset = Decision.Reset > age ? Decision.Reset - age : TimeSpan.Zero };
+
+    /// <summary>Whether it hasn't been counted yet as a share of one in so many: what used up a share leaves some of a larger one.</summary>
+    public bool IsNewFor(int instances) => Interlocked.Exchange(ref countedFor, instances) != instances;
+}
+
 /// <summary>
-/// What the store has refused, until the time that it told. Until then nothing that others do lets the same request pass, so a
-/// caller who is at a limit stays refused when the store goes, and when it comes back and has forgotten. Bounded: past it the
-/// callers who asked least of late are forgotten.
+/// What the store has refused, until it would have let the whole quota pass again. So a caller who is at a limit stays there when
+/// the store goes, and when it comes back and has forgotten. Bounded: past it the callers who asked least of late are forgotten.
 /// </summary>
 internal sealed class Refusals
 {
     private const int Most = 32 * 1024;
 
-    /// <summary>How long what was refused before an outage holds once the store is back, at most: so long may a reset that another instance made go unseen here.</summary>
+    /// <summary>How long what was refused before an outage counts once the store is back, at most: so long may a reset that another instance made go unseen here.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
     /// <summary>Two answers that differ by less tell of the same moment.</summary>
@@ -20,9 +36,6 @@ internal sealed class Refusals
 
     private readonly BoundedCache<(CountedPlan Plan, string Key), Refusal> told = new(Most);
     private long backSince = long.MinValue;
-
-    /// <summary>One refusal. <paramref name="Epoch"/> tells before which outage it was.</summary>
-    private sealed record Refusal(LimitDecision Decision, int Cost, int Epoch, long At);
 
     /// <summary>The store has refused a request.</summary>
     public void Note(CountedPlan plan, string key, int cost, in LimitDecision decision, int epoch, long now, TimeProvider time)
@@ -41,27 +54,24 @@ internal sealed class Refusals
     /// <summary>The store is back.</summary>
     public void Back(long now) => Volatile.Write(ref backSince, now);
 
-    /// <summary>What still holds of what was refused; while the store answers, of what was refused before it was last gone.</summary>
+    /// <summary>What was refused and isn't over; while the store answers, of what was refused before it was last gone.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="key">Whose.</param>
-    /// <param name="cost">How much the request counts.</param>
     /// <param name="epoch">While the store answers: since when. Else null.</param>
     /// <param name="now">The time.</param>
     /// <param name="time">The clock.</param>
-    public LimitDecision? Find(CountedPlan plan, string key, int cost, int? epoch, long now, TimeProvider time)
+    public Refusal? Find(CountedPlan plan, string key, int? epoch, long now, TimeProvider time)
     {
         if (epoch is not null && (Volatile.Read(ref backSince) is var back && back == long.MinValue || time.GetElapsedTime(back, now) > Grace))
         {
             return null;
         }
-        if (key.Length > LocalCounters.LongestKey || told.Find((plan, key)) is not { } last || last.Epoch == epoch || cost < last.Cost)
+        if (key.Length > LocalCounters.LongestKey || told.Find((plan, key)) is not { } last || last.Epoch == epoch)
         {
             return null;
         }
-        var passed = time.GetElapsedTime(last.At, now);
-        var decision = last.Decision;
-        return passed >= decision.RetryAfter ? null
-            : decision with { RetryAfter = decision.RetryAfter - passed, Reset = decision.Reset > passed ? decision.Reset - passed : TimeSpan.Zero };
+        var age = time.GetElapsedTime(last.At, now);
+        return age < last.Decision.Reset || age < last.Decision.RetryAfter ? last : null;
     }
 
     /// <summary>Forgets one.</summary>

@@ -10,7 +10,7 @@ namespace Postern.Edge.RateLimiting;
 /// longer than it may, and then this instance decides by itself, with its share of the limit: one part of as many as there
 /// were instances. After a few failures in a row no request asks the store at all, until it answers a heartbeat again.
 /// That many ran out of time at once is one failure: it may have been this process that stood still.
-/// What was counted in one place is not known in the other, but whom the store has refused stays refused.
+/// What was counted in one place is not known in the other, but whom the store has refused gets no more than comes back since then.
 /// </summary>
 internal sealed partial class SharedLimits : ILive
 {
@@ -43,7 +43,7 @@ internal sealed partial class SharedLimits : ILive
     private ILogger? logger;
     private TimeProvider time = TimeProvider.System;
     private Comeback comeback = new(TimeProvider.System);
-    private volatile Running? running;
+    private volatile OpenStore? open;
     private volatile Mode mode;
     private int failures, epoch, heardBefore = 1;
     private long firstFailure;
@@ -64,8 +64,6 @@ internal sealed partial class SharedLimits : ILive
 
     private enum Mode { Beginning, Shared, Alone }
 
-    private sealed record Running(ILimitStore Store, StoreCalls Calls);
-
     /// <summary>How many instances share the limits, this one included.</summary>
     public int Instances { get; private set; } = 1;
 
@@ -73,7 +71,7 @@ internal sealed partial class SharedLimits : ILive
     public bool IsUp => mode == Mode.Shared;
 
     /// <summary>The store, while it decides.</summary>
-    public ILimitStore? Store => IsUp ? running?.Store : null;
+    public ILimitStore? Store => IsUp ? open?.Store : null;
 
     /// <summary>Traffic had better wait for the first answer, which comes in a moment or not at all: what is counted alone until then
     /// isn't counted in the store.</summary>
@@ -86,7 +84,7 @@ internal sealed partial class SharedLimits : ILive
         local.Shared = this;
         try
         {
-            running = new Running(provider.Open(options), new StoreCalls(this, options.Timeout, time));
+            open = new OpenStore(provider.Open(options), new StoreCalls(this, options.Timeout, time));
         }
         catch (Exception e) // It is another package's; what it can't open costs no request.
         {
@@ -99,11 +97,12 @@ internal sealed partial class SharedLimits : ILive
     /// <summary>Decides all limits of a plan for one key.</summary>
     public ValueTask<Taken> TakeAsync(CountedPlan plan, string key, int cost)
     {
-        var now = running;
+        var now = open;
         if (mode == Mode.Shared && now is not null)
         {
             var began = time.GetTimestamp();
-            return refusals.Find(plan, key, cost, Volatile.Read(ref epoch), began, time) is { } refused
+            // The store may have forgotten what it refused before it was gone, so the share bounds that too.
+            return refusals.Find(plan, key, Volatile.Read(ref epoch), began, time) is { } known && local.TakeShare(plan, key, cost, Instances, known, time.GetElapsedTime(known.At, began)) is { Passes: false } refused
                 ? new ValueTask<Taken>(new Taken(refused, true)) : AskAsync(now, plan, key, cost, began);
         }
         return mode == Mode.Beginning && now is not null ? BeginAsync(now, plan, key, cost) : new ValueTask<Taken>(Alone(plan, key, cost));
@@ -113,11 +112,19 @@ internal sealed partial class SharedLimits : ILive
     public static Exception Nonsense() => new FormatException("an answer that makes no sense");
 
     /// <summary>Decides by this instance's share, and by what the store has refused.</summary>
-    public Taken Alone(CountedPlan plan, string key, int cost) =>
-        new(refusals.Find(plan, key, cost, null, time.GetTimestamp(), time) ?? local.Take(plan.Compiled.ForOneOf(Instances), key, cost), true);
+    public Taken Alone(CountedPlan plan, string key, int cost)
+    {
+        var now = time.GetTimestamp();
+        var known = refusals.Find(plan, key, null, now, time);
+        return new Taken(local.TakeShare(plan, key, cost, Instances, known, known is null ? default : time.GetElapsedTime(known.At, now)), true);
+    }
 
     /// <summary>What still holds of what the store has refused, where it isn't asked.</summary>
-    public LimitDecision? Refused(CountedPlan plan, string key) => refusals.Find(plan, key, int.MaxValue, null, time.GetTimestamp(), time);
+    public LimitDecision? Refused(CountedPlan plan, string key)
+    {
+        var now = time.GetTimestamp();
+        return refusals.Find(plan, key, null, now, time) is { } known ? known.Holds(int.MaxValue, time.GetElapsedTime(known.At, now)) : null;
+    }
 
     /// <summary>What the store has refused holds no more; it was told itself.</summary>
     public void Forget(CountedPlan plan, string key) => refusals.Forget(plan, key);
@@ -173,14 +180,14 @@ internal sealed partial class SharedLimits : ILive
         mode = Mode.Alone;
         begun.TrySetResult();
         Interlocked.CompareExchange(ref local.Shared, null, this);
-        if (running is { } last)
+        if (open is { } last)
         {
-            running = null;
-            _ = CloseAsync(last);
+            open = null;
+            _ = last.CloseAsync();
         }
     }
 
-    private ValueTask<Taken> AskAsync(Running now, CountedPlan plan, string key, int cost, long began)
+    private ValueTask<Taken> AskAsync(OpenStore now, CountedPlan plan, string key, int cost, long began)
     {
         var since = Volatile.Read(ref epoch);
         ValueTask<LimitDecision> asked;
@@ -206,7 +213,7 @@ internal sealed partial class SharedLimits : ILive
     }
 
     /// <summary>Waits for the store's first answer as long as a request may, and then for the decision as long as is left.</summary>
-    private async ValueTask<Taken> BeginAsync(Running now, CountedPlan plan, string key, int cost)
+    private async ValueTask<Taken> BeginAsync(OpenStore now, CountedPlan plan, string key, int cost)
     {
         var began = time.GetTimestamp();
         try
@@ -261,7 +268,7 @@ internal sealed partial class SharedLimits : ILive
         {
             Tell(to, why);
         }
-        if (to == Mode.Alone && running is not null)
+        if (to == Mode.Alone && open is not null)
         {
             _ = ComeBackAsync();
         }
@@ -329,7 +336,7 @@ internal sealed partial class SharedLimits : ILive
         var (began, since) = (time.GetTimestamp(), Volatile.Read(ref epoch));
         try
         {
-            var answer = running!.Store.BeatAsync(local.Instance, Lifetime).AsTask();
+            var answer = open!.Store.BeatAsync(local.Instance, Lifetime).AsTask();
             // What comes too late is looked at all the same: a host may take a failure that nobody saw for a fault.
             _ = answer.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             var alive = await answer.WaitAsync(Every, time, stopped.Token);
@@ -366,25 +373,6 @@ internal sealed partial class SharedLimits : ILive
             TimedOut(since);
         }
         return null;
-    }
-
-    private static async Task CloseAsync(Running last)
-    {
-        last.Calls.Dispose();
-        try
-        {
-            if (last.Store is IAsyncDisposable closes)
-            {
-                await closes.DisposeAsync();
-            }
-            else
-            {
-                (last.Store as IDisposable)?.Dispose();
-            }
-        }
-        catch (Exception) // It is given up anyway.
-        {
-        }
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Limits are counted in Redis, shared by {Instances} instance(s)")]

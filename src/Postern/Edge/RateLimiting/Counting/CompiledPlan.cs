@@ -182,6 +182,15 @@ internal sealed class CompiledPlan
         return new LimitDecision(false, uses[tightest], tally.Left(own), Time(tally.Recovery(entry, own, now)), Time(longest));
     }
 
+    /// <summary>Leaves of the rule that refused elsewhere no more than was left there.</summary>
+    public void Exhaust(Entry entry, in LimitDecision refused, long at)
+    {
+        Span<long> frame = stackalloc long[Tally.FrameSize];
+        var tally = tallies[refused.Tightest];
+        tally.Look(entry, frame, at);
+        tally.Exhaust(entry, frame, refused.Remaining, at + refused.RetryAfter.Ticks / TimeSpan.TicksPerMicrosecond);
+    }
+
     /// <summary>What is left of each of the plan's rules, used or not.</summary>
     /// <param name="entry">The entry.</param>
     /// <param name="floor">The moment it is looked at, at least.</param>

@@ -22,6 +22,9 @@ internal sealed class FixedWindow(LimitRule rule, long whole, int at) : Tally(ru
         (entry.Words[At], entry.Words[At + 1]) = (frame[4], frame[1]);
     }
 
+    protected override void Fill(Entry entry, ReadOnlySpan<long> frame, long left, long passes) =>
+        (entry.Words[At], entry.Words[At + 1]) = (frame[4], Quota - left);
+
     protected override long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost) => frame[2] + Window;
 
     protected override long FullAt(Entry entry, ReadOnlySpan<long> frame) => frame[2] + Window;

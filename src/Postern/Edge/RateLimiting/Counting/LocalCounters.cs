@@ -67,6 +67,17 @@ internal sealed class LocalCounters
         return Take(plan, plan.LongKeyId, digest, cost, now);
     }
 
+    /// <summary>Counts what another place has refused as used up here, too: of the rule that refused, no more is left than there.</summary>
+    /// <param name="plan">The plan, or a share of it.</param>
+    /// <param name="key">Whose request was refused; not longer than <see cref="LongestKey"/>.</param>
+    /// <param name="refused">What was decided there.</param>
+    /// <param name="at">When.</param>
+    public void Exhaust(CompiledPlan plan, ReadOnlySpan<char> key, in LimitDecision refused, long at)
+    {
+        var hash = HashOf(plan.Id, key);
+        StripeOf(hash).Exhaust(plan, plan.Id, key, hash, refused, at);
+    }
+
     /// <summary>What is left of each rule, without counting.</summary>
     public IReadOnlyList<LimitReading> Read(CompiledPlan plan, ReadOnlySpan<char> key, long now)
     {

@@ -45,6 +45,9 @@ internal sealed class SlidingLog(LimitRule rule, long whole, int at) : Tally(rul
         (frame[1], frame[2]) = (0, times.Count);
     }
 
+    /// <summary>When what it counted there passed, nobody knows here; the oldest of it has left when what was refused would pass.</summary>
+    protected override void Fill(Entry entry, ReadOnlySpan<long> frame, long left, long passes) { }
+
     protected override long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost)
     {
         var times = Times(entry);

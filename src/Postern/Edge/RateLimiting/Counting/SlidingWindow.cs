@@ -30,6 +30,14 @@ internal sealed class SlidingWindow(LimitRule rule, long whole, long tick, int a
         (entry.Words[At], entry.Words[At + 1], entry.Words[At + 2]) = (frame[4], frame[1], frame[2]);
     }
 
+    protected override void Fill(Entry entry, ReadOnlySpan<long> frame, long left, long passes)
+    {
+        // What would pass within this window waits for the one before to weigh less; else this one is full by itself.
+        var before = passes < frame[3] + Window ? Quota : 0;
+        var current = Math.Max(0, Quota - left - (before * Covered(frame) + Window - 1) / Window);
+        (entry.Words[At], entry.Words[At + 1], entry.Words[At + 2]) = (frame[4], before, current);
+    }
+
     protected override long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost)
     {
         var (before, current, start) = (frame[1], frame[2], frame[3]);

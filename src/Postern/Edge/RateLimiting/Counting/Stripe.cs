@@ -63,6 +63,23 @@ internal sealed class Stripe(long budget)
         }
     }
 
+    public void Exhaust(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, in LimitDecision refused, long at)
+    {
+        lock (gate)
+        {
+            var entry = Find(id, key, hash) ?? Add(plan, id, key, hash, 1, at);
+            // What stands for many isn't used up because one of them is refused.
+            if (!entry.IsShared)
+            {
+                if (entry.Plan != plan)
+                {
+                    GoOn(entry, plan);
+                }
+                plan.Exhaust(entry, refused, Math.Max(at, floor));
+            }
+        }
+    }
+
     public LimitReading[] Read(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, long now)
     {
         lock (gate)

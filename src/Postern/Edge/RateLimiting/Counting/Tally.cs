@@ -87,6 +87,19 @@ internal abstract class Tally
     public long Recovery(Entry entry, ReadOnlySpan<long> frame, long now) =>
         Left(frame) == Quota ? 0 : Until(FullAt(entry, frame), now);
 
+    /// <summary>Counts as much as leaves no more than that, because another place has refused.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="frame">The same at the moment of the refusal.</param>
+    /// <param name="left">What was left there.</param>
+    /// <param name="passes">When what was refused there would pass, in microseconds.</param>
+    public void Exhaust(Entry entry, Span<long> frame, long left, long passes)
+    {
+        if (Left(frame) >= left)
+        {
+            Fill(entry, frame, left, passes / Tick);
+        }
+    }
+
     /// <summary>Copies what an entry counted for the same rule of another plan.</summary>
     /// <param name="before">The rule there.</param>
     /// <param name="entry">The entry, still under that plan.</param>
@@ -103,6 +116,9 @@ internal abstract class Tally
     protected abstract bool Fits(ReadOnlySpan<long> frame, long cost);
 
     protected abstract void Add(Entry entry, Span<long> frame, long cost);
+
+    /// <summary>Writes what leaves so much, where what was refused would pass at that tick.</summary>
+    protected abstract void Fill(Entry entry, ReadOnlySpan<long> frame, long left, long passes);
 
     /// <summary>The first tick at which what doesn't fit now would.</summary>
     protected abstract long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost);

@@ -25,6 +25,9 @@ internal sealed class TokenBucket(LimitRule rule, long whole, long tick, int at)
         (entry.Words[At], entry.Words[At + 1]) = (frame[4], frame[1]);
     }
 
+    protected override void Fill(Entry entry, ReadOnlySpan<long> frame, long left, long passes) =>
+        (entry.Words[At], entry.Words[At + 1]) = (frame[4], (Quota - left) * Window);
+
     protected override long FitsAt(Entry entry, ReadOnlySpan<long> frame, long cost) =>
         frame[0] + Ceiling(frame[1] + cost * Window - Quota * Window);
 

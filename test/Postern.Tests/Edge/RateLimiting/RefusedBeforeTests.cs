@@ -1,0 +1,124 @@
+using Postern.Edge.RateLimiting;
+using Postern.Tests.Harness;
+
+namespace Postern.Tests.Edge.RateLimiting;
+
+/// <summary>A caller who was at a limit when the store went gets what comes back since then, here and from a store that has forgotten.</summary>
+public sealed class RefusedBeforeTests
+{
+    private const int Limit = 60;
+    private const int Instances = 3;
+
+    private readonly SteppedTime time = LimitedGateway.AtMidnight();
+    private readonly FakeStore store;
+
+    public RefusedBeforeTests()
+    {
+        store = new FakeStore(time);
+        store.Live(Instances);
+    }
+
+    private async Task<LimitedGateway> StartAsync(string limit)
+    {
+        var gateway = LimitedGateway.Start($$"""
+            redis: { url: "redis://127.0.0.1:1", timeout: 50ms }
+            gates:
+              web: { identity: off, rateLimit: { {{limit}} }, routes: [{ get: /a, respond: 200 }, { get: /dear, cost: 5, respond: 200 }] }
+            """, g => g.Config.Provide<ILimitStoreProvider>(store), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance, time);
+        await ModeAsync(gateway, shared: true);
+        return gateway;
+    }
+
+    [Theory]
+    [InlineData("allow: 60/minute, algorithm: tokenBucket", 12, 18)]
+    [InlineData("allow: 60/minute", 0, 0)]
+    [InlineData("allow: 60/minute, algorithm: fixedWindow", 0, 0)]
+    [InlineData("allow: 60/minute, algorithm: slidingLog", 0, 0)]
+    public async Task An_outage_gives_no_quota_anew(string limit, int least, int most)
+    {
+        await using var gateway = await StartAsync(limit);
+        Assert.Equal(Limit, await gateway.PassAsync(Limit * 2, "/a"));
+        store.Die(new IOException());
+        var alone = await PassAsync(gateway, 20);
+        store.Live(Instances);
+        store.Forget();
+        await ModeAsync(gateway, shared: true);
+        var back = await PassAsync(gateway, 30);
+
+        // One of three instances lets a third pass of what comes back: at sixty a minute, in some fifty seconds.
+        Assert.InRange(alone.Concat(back).Sum(), least, most);
+        Assert.All(alone.Concat(back), passed => Assert.InRange(passed, 0, 1));
+    }
+
+    [Fact]
+    public async Task What_waits_for_the_last_window_to_weigh_less_goes_on_to_pass_as_it_does()
+    {
+        await using var gateway = await StartAsync("allow: 60/minute");
+        Assert.Equal(Limit, await gateway.PassAsync(Limit, "/a"));
+        time.Advance(TimeSpan.FromSeconds(90));
+        // Half of the last window still counts.
+        Assert.Equal(Limit / 2, await gateway.PassAsync(Limit, "/a"));
+        store.Die(new IOException());
+        var alone = await PassAsync(gateway, 30);
+        Assert.InRange(alone.Sum(), 8, Limit / 2 / Instances + 1);
+        Assert.All(alone, passed => Assert.InRange(passed, 0, 1));
+    }
+
+    [Theory]
+    [InlineData("allow: 60/minute, algorithm: tokenBucket")]
+    [InlineData("allow: 60/minute")]
+    [InlineData("allow: 60/minute, algorithm: fixedWindow")]
+    public async Task Who_was_at_a_limit_is_so_however_many_instances_there_are_now(string limit)
+    {
+        await using var gateway = await StartAsync(limit);
+        Assert.Equal(Limit, await gateway.PassAsync(Limit * 2, "/a"));
+        foreach (var instances in (int[])[1, 6, 2])
+        {
+            store.Die(new IOException());
+            Assert.InRange(await gateway.PassAsync(Limit / 2, "/a"), 0, Limit / 5);
+            store.Forget();
+            store.Live(instances);
+            await ModeAsync(gateway, shared: true);
+            await FakeStore.UntilAsync(() =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(100));
+                return gateway.Metric("postern_rate_limit_instances") == $"{instances}";
+            });
+            // What came back in the seconds that this took.
+            Assert.InRange(await gateway.PassAsync(Limit / 2, "/a"), 0, Limit / 5);
+        }
+    }
+
+    [Fact]
+    public async Task What_costs_less_than_what_was_refused_has_what_was_left()
+    {
+        await using var gateway = await StartAsync("allow: 60/minute, algorithm: fixedWindow, by: gate");
+        Assert.Equal(Limit - 3, await gateway.PassAsync(Limit - 3, "/a"));
+        Assert.Equal(0, await gateway.PassAsync(1, "/dear"));
+        store.Die(new IOException());
+        Assert.Equal(0, await gateway.PassAsync(3, "/dear"));
+        Assert.Equal(3, await gateway.PassAsync(9, "/a"));
+    }
+
+    /// <summary>How many pass in each of so many seconds, of three.</summary>
+    private async Task<int[]> PassAsync(LimitedGateway gateway, int seconds)
+    {
+        var passed = new int[seconds];
+        for (var i = 0; i < seconds; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            passed[i] = await gateway.PassAsync(3, "/a");
+        }
+        return passed;
+    }
+
+    private async Task ModeAsync(LimitedGateway gateway, bool shared)
+    {
+        var mode = $"postern_rate_limit_mode{{mode=\"{(shared ? "shared" : "local")}\"}}";
+        await FakeStore.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return gateway.NotReady is null && gateway.Metric(mode) == "1";
+        });
+    }
+}
