@@ -70,11 +70,11 @@ internal sealed class RedisPlan
         return name;
     }
 
-    /// <summary>What must be the same for two rules' numbers to mean the same, in short.</summary>
+    /// <summary>What must be the same for two rules' numbers to mean the same, in short. Only a bucket's numbers are in ticks.</summary>
     private static byte[] Field(LimitRule rule)
     {
         var (window, tick) = Times(rule);
-        var identity = string.Create(CultureInfo.InvariantCulture, $"{(int)rule.Algorithm}:{window}:{tick}:{rule.Name}");
+        var identity = string.Create(CultureInfo.InvariantCulture, $"{(int)rule.Algorithm}:{window * tick}:{(rule.Algorithm == LimitAlgorithm.TokenBucket ? tick : 1)}:{rule.Name}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(identity))[..FieldSize];
     }
 

@@ -27,8 +27,9 @@ internal abstract class Tally
         Window = (window + tick - 1) / tick;
     }
 
-    /// <summary>What must be the same for two rules' numbers to mean the same.</summary>
-    public string Identity => string.Create(CultureInfo.InvariantCulture, $"{(int)Rule.Algorithm}:{Window}:{Tick}:{Rule.Name}");
+    /// <summary>What must be the same for two rules' numbers to mean the same. Only a bucket's numbers are in ticks.</summary>
+    public string Identity => string.Create(CultureInfo.InvariantCulture,
+        $"{(int)Rule.Algorithm}:{Window * Tick}:{(Rule.Algorithm == LimitAlgorithm.TokenBucket ? Tick : 1)}:{Rule.Name}");
 
     /// <summary>The rule, of this share: what callers are told.</summary>
     public LimitRule Rule { get; }

@@ -48,6 +48,16 @@ public sealed class PlanTests
         Assert.Equal(100, counters.Read(Compile(Rule(LimitAlgorithm.SlidingWindow, 100) with { Window = TimeSpan.FromSeconds(59) }), "a", Now)[0].Remaining);
     }
 
+    [Theory, InlineData(1000, 5000), InlineData(5000, 1000), InlineData(2, 1_000_000)]
+    public void Counters_outlive_a_change_of_limits_by_which_time_is_counted_more_coarsely_or_finely(int before, int after)
+    {
+        static CompiledPlan Monthly(int limit) => Compile(Rule(LimitAlgorithm.SlidingWindow, limit) with { Window = TimeSpan.FromDays(30) });
+        var (counters, used) = (new LocalCounters(), Math.Min(before, after) - 1);
+        Assert.NotEqual(Monthly(before).TallyOf(0).Tick, Monthly(after).TallyOf(0).Tick);
+        Assert.True(counters.Take(Monthly(before), "a", used, Now).Passes);
+        Assert.Equal(after - used, counters.Read(Monthly(after), "a", Now)[0].Remaining);
+    }
+
     [Fact]
     public void A_rule_that_comes_or_goes_leaves_the_others_counters_alone()
     {
