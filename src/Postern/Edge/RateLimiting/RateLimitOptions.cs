@@ -67,13 +67,17 @@ public sealed record RateLimitOptions : Options
         {
             check.Error(this, "burst", Tiers ? "a tier says its own burst; remove it" : "only a token bucket has one; add algorithm: tokenBucket");
         }
+        if (By is { Count: 0 })
+        {
+            check.Error(this, "by", "says nothing to count by; write consumer, ip, header:NAME, gate or route, or leave it out for consumer");
+        }
         for (var i = 0; i < By?.Count; i++)
         {
             if (LimitKey.Problem(By[i]) is { } problem)
             {
                 check.Error(this, $"by[{i}]", problem);
             }
-            else if (By.Take(i).Contains(By[i]))
+            else if (By.Take(i).Contains(By[i], StringComparer.OrdinalIgnoreCase)) // so are headers' names
             {
                 check.Error(this, $"by[{i}]", $"'{By[i]}' is here already; remove one");
             }

@@ -62,6 +62,7 @@ public sealed class RateLimitInCodeTests
                 gate.Get("/d").RateLimit(new RateLimitOptions { Allow = [Rate.PerMinute(20_000)], Algorithm = LimitAlgorithm.SlidingLog }).Respond(200);
                 gate.Get("/e").RateLimit([.. Enumerable.Repeat(Rate.PerMinute(1), 17)]).Respond(200);
                 gate.Get("/f").RateLimit(new RateLimitOptions { Tiers = true, Algorithm = LimitAlgorithm.FixedWindow, Burst = 2, By = ["user"] }).Respond(200);
+                gate.Get("/g").RateLimit(new RateLimitOptions { Allow = [Rate.PerMinute(1)], By = [] }).Respond(200);
             });
         });
         Assert.Equal("""
@@ -81,6 +82,7 @@ public sealed class RateLimitInCodeTests
             gates.web.routes[5].rateLimit.algorithm: a tier's limits are sliding windows, with a bucket where the tier has a burst; remove it
             gates.web.routes[5].rateLimit.burst: a tier says its own burst; remove it
             gates.web.routes[5].rateLimit.by[0]: nothing to count by, got 'user'; write consumer, ip, header:NAME, gate or route
+            gates.web.routes[6].rateLimit.by: says nothing to count by; write consumer, ip, header:NAME, gate or route, or leave it out for consumer
             """, string.Join('\n', problems));
     }
 
