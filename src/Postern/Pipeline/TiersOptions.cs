@@ -43,6 +43,24 @@ public sealed record TiersOptions : Options
             var near = Nearest.Of(Default, Plans.Keys) is { } meant ? $"did you mean '{meant}'? " : "";
             check.Error(this, "default", $"no tier named '{Default}'; {near}(defined: {string.Join(", ", Plans.Keys)})");
         }
+        Alike(check);
+    }
+
+    /// <summary>A group that a tier alone has, and that another's is nearly called: the tier would have no limit for that one.</summary>
+    private void Alike(Check check)
+    {
+        var tiers = (Plans ?? new Dictionary<string, TierOptions>()).Where(t => t.Value is { Groups: not null }).ToList();
+        foreach (var (name, tier) in tiers)
+        {
+            var others = tiers.Where(t => t.Key != name).SelectMany(t => t.Value.Groups!.Keys).ToHashSet();
+            foreach (var group in tier.Groups!.Keys.Where(g => !others.Contains(g)))
+            {
+                if (Nearest.Of(group, others.Where(g => !tier.Groups.ContainsKey(g))) is { } meant)
+                {
+                    check.Warn(tier, $"groups.{group}", $"no other tier has a group '{group}', and this one sets no limit for '{meant}'; did you mean '{meant}'?");
+                }
+            }
+        }
     }
 }
 

@@ -202,6 +202,11 @@ internal sealed partial class ValueBinder(Check check, Substitution substitution
             {
                 if (rest is not null && Words.MapOf(rest.Type) is { } held)
                 {
+                    if (Words.IsRecord(held) && value is ScalarNode { IsNull: false } && Nearest.Of(key.Text, properties.Where(p => !p.OtherKeys).Select(p => p.Key)) is not null)
+                    {
+                        Unknown(key, at, [.. properties.Where(p => !p.OtherKeys).Select(p => p.Key)]);
+                        continue;
+                    }
                     var here = Place(at, key.Text, value, key, at.Secret);
                     others.Add((key.Text, Bind(held, false, value, here) ?? StandIn(held, here)));
                     continue;

@@ -58,8 +58,12 @@ internal sealed class LimitKey
         {
             return Token.IsValid(by.AsSpan(Header.Length)) ? null : $"not a header's name, got '{by}'; write header:X-Tenant";
         }
-        var near = Nearest.Of(by, ["consumer", "ip", "gate", "route"]) is { } meant ? $"did you mean '{meant}'?" : "write consumer, ip, header:NAME, gate or route";
-        return $"nothing to count by, got '{by}'; {near}";
+        var several = by.Split([',', '+', '&', ' '], StringSplitOptions.RemoveEmptyEntries);
+        var fix = several.Length > 1 && Array.TrueForAll(several, b => Problem(b) is null) ? $"write [{string.Join(", ", several)}]"
+            : Nearest.Of(by, ["consumer", "ip", "gate", "route"]) is { } meant ? $"did you mean '{meant}'?"
+            : by.Contains('-') && Token.IsValid(by) ? $"did you mean 'header:{by}'?"
+            : "write consumer, ip, header:NAME, gate or route";
+        return $"nothing to count by, got '{by}'; {fix}";
     }
 
     /// <summary>The header fields it reads.</summary>

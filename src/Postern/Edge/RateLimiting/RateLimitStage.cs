@@ -21,9 +21,14 @@ internal sealed class RateLimitStage : ISharedStage
     public RequestDelegate Compile(RouteScope scope, RequestDelegate next)
     {
         var section = scope.Options<RateLimitSection>();
-        if (section.RateLimit is not { Tiers: true } && section.Group is not null && scope.Route.Sections.Find(typeof(RateLimitSection)) is RateLimitSection { Group: not null })
+        var own = scope.Route.Sections.Find(typeof(RateLimitSection)) as RateLimitSection;
+        if (section.RateLimit is not { Tiers: true } && own?.Group is not null)
         {
             scope.Check.Warn(section, "group", "has no effect where no tier's limits hold; add rateLimit: { tiers: true } here or at the gate, or remove it");
+        }
+        if (section.RateLimit is null && own?.Cost is not null)
+        {
+            scope.Check.Warn(section, "cost", "has no effect where no limit holds; add rateLimit: 100/minute here or at the gate, or remove it");
         }
         if (section.RateLimit is not { } options)
         {
