@@ -12,7 +12,17 @@ namespace Postern.Edge.RateLimiting;
 internal sealed class RateLimitStage : ISharedStage
 {
     /// <inheritdoc/>
-    public void CompileShared(GatewayConfig config, StatePool state, Check check) => Limiter.Check(config, check);
+    public void CompileShared(GatewayConfig config, StatePool state, Check check)
+    {
+        Limiter.Check(config, check);
+        if (config.Root.Written<TiersSection>().Tiers is { Plans.Count: > 0 } tiers
+            && !config.Gates.Any(g => ByTier(g.Sections) || g.Routes.Any(r => ByTier(r.Sections))))
+        {
+            check.Warn(tiers, "", "their limits hold nowhere; add rateLimit: { tiers: true } to a gate or route");
+        }
+    }
+
+    private static bool ByTier(SectionSet sections) => sections.Find(typeof(RateLimitSection)) is RateLimitSection { RateLimit.Tiers: true };
 
     /// <inheritdoc/>
     public void KeepShared(GatewayConfig config, Check check, StatePool state) { } // Limits go on with the rest.
