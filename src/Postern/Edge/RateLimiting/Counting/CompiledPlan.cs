@@ -222,8 +222,11 @@ internal sealed class CompiledPlan
                 most = Math.Max(most, used == 0 ? 0 : Math.Max(1, used * 1000 / tally.Quota));
             }
         }
-        return (int)most;
+        return entry.Former is { } former ? Math.Max((int)most, former.Plan.Used(former, now)) : (int)most;
     }
+
+    /// <summary>Whether another plan has rules that this one hasn't.</summary>
+    public bool Lacks(CompiledPlan other) => !Array.TrueForAll(other.tallies, t => Array.Exists(tallies, own => own.Identity == t.Identity));
 
     /// <summary>Copies what an entry counted under another plan, for the rules that are still there.</summary>
     public void Carry(Entry entry, long[] words, Ring[] rings)

@@ -8,8 +8,8 @@ namespace Postern.Edge.RateLimiting.Counting;
 /// <param name="room">How many times each of its rings has room for.</param>
 internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, int room)
 {
-    // Header and method table, then five references, a long and two int.
-    private const int Itself = 16 + 5 * 8 + 8 + 2 * 4;
+    // Header and method table, then six references, a long and two int.
+    private const int Itself = 16 + 6 * 8 + 8 + 2 * 4;
 
     public ulong Id { get; } = id;
 
@@ -25,6 +25,12 @@ internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, i
 
     /// <summary>The plan it was last asked with.</summary>
     public CompiledPlan Plan { get; private set; } = plan;
+
+    /// <summary>
+    /// What it counted before, under a plan that has rules that this one hasn't. A gate that keeps its last good configuration
+    /// has such a plan for as long as the others have another, and a caller of both goes from one to the other with each request.
+    /// </summary>
+    public Entry? Former { get; private set; }
 
     /// <summary>The next in the same bucket.</summary>
     public Entry? Next { get; set; }
@@ -45,6 +51,14 @@ internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, i
             {
                 bytes += 8L * ring.Room;
             }
+            if (Former is { } former)
+            {
+                bytes += BytesOf(former.Plan, 0, 0);
+                foreach (var ring in former.Rings)
+                {
+                    bytes += Array.IndexOf(Rings, ring) < 0 ? 8L * ring.Room : 0;
+                }
+            }
             return bytes;
         }
     }
@@ -63,7 +77,13 @@ internal sealed class Entry(ulong id, string key, int hash, CompiledPlan plan, i
         if (plan.Shape != Plan.Shape)
         {
             var (words, rings) = (new long[plan.WordCount], MakeRings(plan.RingCount, SlidingLog.FirstRoom));
+            if (Former is not null)
+            {
+                plan.Carry(Former, words, rings);
+            }
             plan.Carry(this, words, rings);
+            Former = plan.Lacks(Plan) ? new Entry(Id, Key, Hash, Plan, 0) { Words = Words, Rings = Rings }
+                : Former is not null && plan.Lacks(Former.Plan) ? Former : null;
             (Words, Rings) = (words, rings);
         }
         Plan = plan;

@@ -25,11 +25,12 @@ internal abstract class Tally
         Quota = rule.Algorithm == LimitAlgorithm.TokenBucket ? rule.Capacity : rule.Limit;
         var window = rule.Window.Ticks / TimeSpan.TicksPerMicrosecond;
         Window = (window + tick - 1) / tick;
+        Identity = string.Create(CultureInfo.InvariantCulture,
+            $"{(int)rule.Algorithm}:{Window * tick}:{(rule.Algorithm == LimitAlgorithm.TokenBucket ? tick : 1)}:{rule.Name}");
     }
 
     /// <summary>What must be the same for two rules' numbers to mean the same. Only a bucket's numbers are in ticks.</summary>
-    public string Identity => string.Create(CultureInfo.InvariantCulture,
-        $"{(int)Rule.Algorithm}:{Window * Tick}:{(Rule.Algorithm == LimitAlgorithm.TokenBucket ? Tick : 1)}:{Rule.Name}");
+    public string Identity { get; }
 
     /// <summary>The rule, of this share: what callers are told.</summary>
     public LimitRule Rule { get; }

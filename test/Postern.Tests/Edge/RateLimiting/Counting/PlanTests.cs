@@ -71,7 +71,25 @@ public sealed class PlanTests
         Assert.Equal(bytes + 16, counters.Occupancy.Bytes);
         counters.Take(after, "a", 10, Now);
         Assert.Equal([30, 30], counters.Read(Compile(rules[..2]), "a", Now).Select(r => r.Remaining));
-        Assert.Equal([30, 30, 100, 100], counters.Read(before, "a", Now).Select(r => r.Remaining));
+        Assert.Equal([30, 30, 30, 30], counters.Read(before, "a", Now).Select(r => r.Remaining));
+    }
+
+    [Theory, InlineData(LimitAlgorithm.SlidingWindow), InlineData(LimitAlgorithm.SlidingLog), InlineData(LimitAlgorithm.TokenBucket), InlineData(LimitAlgorithm.FixedWindow)]
+    public void Two_gates_with_different_rules_of_one_plan_leave_each_others_counters_alone(LimitAlgorithm algorithm)
+    {
+        LimitRule Named(string name) => Rule(algorithm, 3, 3) with { Name = name };
+        var global = Rule(LimitAlgorithm.SlidingWindow, 100, 100) with { Name = "global" };
+        var (counters, old, renewed) = (new LocalCounters(), Compile(global, Named("write")), Compile(Named("read"), global));
+        var empty = counters.Occupancy.Bytes;
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(i < 3, counters.Take(old, "a", 1, Now).Passes);
+            Assert.Equal(i < 3, counters.Take(renewed, "a", 1, Now).Passes);
+        }
+        Assert.Equal([94L, 0L], counters.Read(old, "a", Now).Select(r => r.Remaining));
+        Assert.Equal([0L, 94L], counters.Read(renewed, "a", Now).Select(r => r.Remaining));
+        Assert.True(counters.Reset(old, "a"));
+        Assert.Equal((0, empty), (counters.Occupancy.Entries, counters.Occupancy.Bytes));
     }
 
     [Fact]
