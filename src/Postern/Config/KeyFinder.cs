@@ -47,7 +47,7 @@ internal sealed class KeyFinder(Grammar grammar)
         var (near, likely) = Nearest.Closest(key, known);
         var list = $"(known here: {string.Join(", ", known)})";
         return likely ? ($"unknown key '{key}'; did you mean '{near}'?{(known.Count <= Few ? " " + list : "")}", near)
-            : !section && Elsewhere(key, known) is { } belongs ? ($"'{key}' doesn't stand here; it belongs to {belongs} {list}", null)
+            : !section && Route.Contains(key) && Elsewhere(key, known) is { } belongs ? ($"'{key}' doesn't stand here; it belongs to {belongs} {list}", null)
             : ($"unknown key '{key}'; the nearest is '{near}' {list}", null);
     }
 
