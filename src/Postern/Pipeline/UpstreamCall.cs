@@ -168,6 +168,12 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     /// <summary>The time of this try is over, not the call's.</summary>
     internal bool TryIsOver { get; set; }
 
+    /// <summary>More of the request's body is waited for, which the client hasn't sent yet.</summary>
+    internal bool AwaitsBody { get; set; }
+
+    /// <summary>The time was over while that was so: how long the upstream would have taken, nobody knows.</summary>
+    internal bool BodyWasOwed { get; set; }
+
     /// <summary>How long the answer's head may take, in milliseconds: of the whole call, or of this try where that is less; 0 for no bound.</summary>
     internal int Allowed { get; set; }
 

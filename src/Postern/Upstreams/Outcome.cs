@@ -17,6 +17,8 @@ internal readonly record struct Outcome(OutcomeKind Kind, int Status)
     /// <summary>There was none.</summary>
     public static Outcome Of(Exception e, UpstreamCall call) => new(e switch
     {
+        // Else whoever begins uploads and doesn't go on could have the upstream taken out for everybody.
+        _ when call.BodyWasOwed => OutcomeKind.Cancelled,
         UpstreamException upstream => upstream.Failure switch
         {
             Failure.UpstreamUnreachable => OutcomeKind.Unreachable,
@@ -25,6 +27,8 @@ internal readonly record struct Outcome(OutcomeKind Kind, int Status)
             Failure.UpstreamProtocol or Failure.UpstreamBroken => OutcomeKind.Invalid,
             _ => OutcomeKind.NotAsked,
         },
+        // It waited in line all the time.
+        OperationCanceledException when call.TimeIsOver && call.Destination is null => OutcomeKind.NotAsked,
         OperationCanceledException when call.TimeIsOver || call.TryIsOver => OutcomeKind.TimedOut,
         // A client that left, or sent half a body, says nothing of the upstream.
         _ => OutcomeKind.Cancelled,

@@ -174,6 +174,7 @@ internal sealed class Deadline : IEnding
         }
         if (Volatile.Read(ref call) is { } its)
         {
+            its.BodyWasOwed = its.AwaitsBody;
             if (ofTry)
             {
                 its.TryIsOver = true;

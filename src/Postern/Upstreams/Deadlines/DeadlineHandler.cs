@@ -102,7 +102,7 @@ internal sealed class DeadlineHandler : DelegatingHandler
             return e;
         }
         late.Add();
-        return new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {Scalars.Format(call.Timeout ?? timeout)}");
+        return Timeouts.Late(call, upstream, Scalars.Format(call.Timeout ?? timeout));
     }
 
     /// <summary>The head came in the moment in which the time was over: its connection is gone already.</summary>
@@ -118,9 +118,19 @@ internal sealed class DeadlineHandler : DelegatingHandler
             ? deadline.HeadIsHere(silence, silent) : deadline.HeadIsHere();
 }
 
-/// <summary>Counts what came too late.</summary>
+/// <summary>What came too late: counted, and told.</summary>
 internal static class Timeouts
 {
+    /// <summary>Why the call, or its try, has no answer.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="upstream">Whose it is.</param>
+    /// <param name="time">The time that it had.</param>
+    public static UpstreamException Late(UpstreamCall call, string upstream, string time) =>
+        // Of a body without a length nobody knows whether the client owes more: it may wait for the answer itself, as streams of gRPC do.
+        call is { BodyWasOwed: true, BodyLength: not null } ? new(Failure.BodyTooSlow, $"the client sent nothing more of its body within {time}")
+        : call.Destination is null ? new(Failure.UpstreamTimeout, $"{upstream} had no room for the call within {time}")
+        : new(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {time}");
+
     /// <param name="scope">The upstream.</param>
     /// <param name="kind">What was too long: <c>call</c>, <c>try</c> or <c>idle</c>.</param>
     public static Counter Counter(UpstreamScope scope, string kind) => MetricRegistry.Of(scope.State).Counter(

@@ -166,6 +166,6 @@ internal sealed class RetryHandler(RetryRules? rules, TimeSpan tryTimeout, strin
             return e;
         }
         late.Add();
-        return new UpstreamException(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within its tryTimeout of {Scalars.Format(tryTimeout)}");
+        return Timeouts.Late(call, upstream, $"its tryTimeout of {Scalars.Format(tryTimeout)}");
     }
 }

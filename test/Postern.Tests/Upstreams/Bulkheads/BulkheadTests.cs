@@ -83,18 +83,26 @@ public sealed class BulkheadTests
     }
 
     [Fact]
-    public async Task Waiting_in_the_queue_counts_for_the_deadline()
+    public async Task Waiting_in_the_queue_counts_for_the_deadline_and_is_no_failure_of_the_upstreams()
     {
         await using var upstream = await HeldUpstream.StartAsync();
-        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, "maxConcurrent: { calls: 1, queue: 1, queueTimeout: 20s }, timeout: 20s", "timeout: 200ms");
+        await using var gateway = await TestGateway.StartAsync($$"""
+            upstreams:
+              up: { url: {{upstream.Url}}, maxConcurrent: { calls: 1, queue: 1, queueTimeout: 20s }, timeout: 20s, breaker: 1 }
+            gates:
+              web: { identity: off, routes: [{ get: /1, to: http://up }, { get: /2, to: http://up, timeout: 200ms }] }
+            """);
         using var client = gateway.Client();
-        var first = client.GetAsync("/1");
-        await upstream.NextAsync();
+        var first = client.GetStringAsync("/1");
+        var one = await upstream.NextAsync();
         using var late = await client.GetAsync("/2");
         Assert.Equal(504, (int)late.StatusCode);
-        Assert.Equal(504, (int)(await first).StatusCode);
-        await UntilAsync(gateway, "postern_upstream_bulkhead_calls{upstream=\"up\"} 0");
+        Assert.Equal("up had no room for the call within 200ms", (await gateway.LogAsync(1))[0].GetProperty("reason").GetString());
         await UntilAsync(gateway, "postern_upstream_bulkhead_queued{upstream=\"up\"} 0");
+        Assert.Contains("postern_upstream_breaker_state{upstream=\"up\"} 0\n", gateway.Metrics(), StringComparison.Ordinal);
+        one.Answer();
+        Assert.Equal("done", await first);
+        await UntilAsync(gateway, "postern_upstream_bulkhead_calls{upstream=\"up\"} 0");
     }
 
     [Fact]

@@ -171,6 +171,23 @@ public sealed class DeadlineTests
         Assert.Equal("done", (await client.ReadAnswerAsync()).Body);
     }
 
+    [Theory]
+    [InlineData(false, "Content-Length: 100", "408", "body-too-slow"), InlineData(true, "Content-Length: 100", "408", "body-too-slow")]
+    [InlineData(false, "Transfer-Encoding: chunked", "504", "upstream-timeout"), InlineData(true, "Transfer-Encoding: chunked", "504", "upstream-timeout")]
+    public async Task A_client_that_does_not_go_on_with_its_body_takes_the_upstream_from_nobody(bool http2, string length, string status, string failure)
+    {
+        await using var upstream = await KestrelUpstream.StartAsync(http2, async context => await context.Request.Body.CopyToAsync(Stream.Null));
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, $"{upstream.Options}, timeout: 300ms, tryTimeout: 150ms, retry: 3, breaker: 1");
+        using var client = await gateway.ConnectAsync();
+        await client.SendAsync($"PUT / HTTP/1.1\r\nHost: a\r\n{length}\r\n\r\n3\r\nabc\r\n");
+        Assert.StartsWith($"HTTP/1.1 {status}", (await client.ReadAnswerAsync()).Head, StringComparison.Ordinal);
+        var line = (await gateway.LogAsync(1))[0];
+        Assert.Equal(failure, line.GetProperty("failure").GetString());
+        Assert.False(line.TryGetProperty("attempts", out _));
+        using var other = gateway.Client();
+        Assert.Equal(200, (int)(await other.GetAsync("/")).StatusCode);
+    }
+
     [Fact]
     public async Task A_client_that_takes_its_time_is_not_the_upstreams_silence()
     {

@@ -152,6 +152,7 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
     private async ValueTask<ReadResult?> ReadAsync()
     {
         Volatile.Write(ref reading, true);
+        call.AwaitsBody = true;
         Interlocked.MemoryBarrier();
         try
         {
@@ -159,6 +160,7 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
         }
         finally
         {
+            call.AwaitsBody = false;
             Volatile.Write(ref reading, false);
         }
     }

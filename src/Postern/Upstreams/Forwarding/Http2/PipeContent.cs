@@ -147,7 +147,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
             {
                 return null;
             }
-            reading = true;
+            reading = call.AwaitsBody = true;
         }
         try
         {
@@ -162,7 +162,7 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
         {
             lock (gate)
             {
-                reading = false;
+                reading = call.AwaitsBody = false;
             }
         }
     }
