@@ -215,7 +215,7 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
     private bool Off(SectionSet set, Place place, IReadOnlyList<Type> types, ScalarNode key, Node value, Origin at)
     {
         var property = types.SelectMany(Sections.Of).FirstOrDefault(p => p.Key == key.Text);
-        if (property is null || value is not ScalarNode { Text: "off" } || Words.Bare(property.Type) is { } type && (type == typeof(bool) || type.IsEnum))
+        if (property is null || value is not ScalarNode { Text: var text } scalar || Words.Bare(property.Type) is { } type && (type == typeof(bool) || type.IsEnum))
         {
             return false;
         }
@@ -224,12 +224,35 @@ internal sealed partial class DocumentBinder(Grammar grammar, Check check, Confi
         {
             return false;
         }
+        if (text != "off")
+        {
+            return !scalar.Quoted && !property.RouteOnly && Switched(property, place, text) is { } fix && Refuse(values.Place(at, key.Text, value, key), property, text, fix);
+        }
         var origin = values.Place(at, key.Text, value, key);
         if (property.RouteOnly)
         {
             check.Break(origin, $"'{key.Text}' is never taken over from a gate, so it can't be off; remove the line");
         }
         set.Off.Add(key.Text);
+        return true;
+    }
+
+    /// <summary>What to write instead of a word for on or off; null where it is no such word, or may be a value.</summary>
+    private static string? Switched(Sections.Property property, Place place, string word)
+    {
+        var type = Words.Bare(property.Type);
+        return word switch
+        {
+            "false" or "no" or "disabled" when Words.IsRecord(type) || type == typeof(TimeSpan) => "write off",
+            "true" or "yes" or "on" or "enabled" when place == Place.Upstream && Words.IsRecord(type) && !Array.Exists(Sections.Of(type), p => p.Needed is not null)
+                => $"write {property.Key}: {{}} for its defaults, or its keys",
+            _ => null,
+        };
+    }
+
+    private bool Refuse(Origin at, Sections.Property property, string word, string fix)
+    {
+        check.Break(at, $"{Words.Of(property.Type)} is needed, got '{word}'; {fix}");
         return true;
     }
 
