@@ -5,14 +5,14 @@ using Postern.Pipeline;
 namespace Postern.Transforms;
 
 /// <summary>Text in which <c>{name}</c> stands for a route parameter's bytes; other braces are themselves.</summary>
-internal sealed class FilledText
+internal sealed partial class FilledText
 {
     private readonly List<(string Text, int Parameter)> parts = [];
 
     public FilledText(string text, IReadOnlyList<string> parameters)
     {
         var from = 0;
-        foreach (Match match in Regex.Matches(text, @"\{\**([A-Za-z_][\w-]*)\}"))
+        foreach (Match match in Name().Matches(text))
         {
             var index = parameters.ToList().IndexOf(match.Groups[1].Value);
             if (index >= 0)
@@ -23,6 +23,19 @@ internal sealed class FilledText
             }
         }
         parts.Add((text[from..], -1));
+    }
+
+    /// <summary>The first name in braces that is no parameter's; null where there is none.</summary>
+    public static string? Unknown(string text, IReadOnlyList<string> parameters)
+    {
+        foreach (Match match in Name().Matches(text))
+        {
+            if (!parameters.Contains(match.Groups[1].Value))
+            {
+                return match.Groups[1].Value;
+            }
+        }
+        return null;
     }
 
     public string Fill(Exchange exchange)
@@ -38,4 +51,7 @@ internal sealed class FilledText
         }
         return filled.ToString();
     }
+
+    [GeneratedRegex(@"\{\**([A-Za-z_][\w-]*)\}")]
+    private static partial Regex Name();
 }

@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Postern.Config;
 using Postern.Pipeline;
+using Postern.Wire;
 
 namespace Postern.Transforms;
 
@@ -19,13 +21,23 @@ internal sealed class FixedAnswer
     public int Status => status;
 
     /// <summary>Makes it ready for a route.</summary>
-    /// <param name="parameters">The route's parameters.</param>
+    /// <param name="scope">The route.</param>
+    /// <param name="at">Whose <c>headers</c> they are.</param>
     /// <param name="status">The status.</param>
     /// <param name="headers">Fields; <c>{name}</c> in a value stands for a parameter.</param>
     /// <param name="body">The body, or null for none.</param>
     /// <param name="type">What the body is where no field says it; null to see by the body itself.</param>
-    public static FixedAnswer Compile(IReadOnlyList<string> parameters, int status, IReadOnlyDictionary<string, string> headers, string? body, string? type = null)
+    public static FixedAnswer Compile(RouteScope scope, Options at, int status, IReadOnlyDictionary<string, string> headers, string? body, string? type = null)
     {
+        var parameters = scope.Template.Parameters;
+        foreach (var (name, value) in headers)
+        {
+            if (!ReferenceEquals(scope.Template, PathTemplate.Empty) && FilledText.Unknown(value, parameters) is { } unknown)
+            {
+                scope.Check.Warn(at, $"headers.{name}", $"the route's path has no parameter '{unknown}', so it is sent as it stands, got '{value}'; "
+                    + (Nearest.Of(unknown, parameters) is { } near ? $"did you mean '{{{near}}}'?" : parameters.Count > 0 ? $"it has {string.Join(", ", parameters)}" : "it has none"));
+            }
+        }
         List<(string, FilledText)> fields = [.. headers.Select(h => (h.Key, new FilledText(h.Value, parameters)))];
         if (body is not null && !headers.Keys.Contains("Content-Type", StringComparer.OrdinalIgnoreCase))
         {

@@ -27,6 +27,33 @@ public sealed class FallbackTests
         Assert.Contains("postern_fallbacks_total{gate=\"web\",route=\"ANY /{**rest}\",reason=\"connect\"} 1\n", gateway.Metrics(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{ items: [], page: 1, note: \"5\", more: null }", """{"items":[],"page":1,"note":"5","more":null}""", "application/json")]
+    [InlineData("[]", "[]", "application/json"), InlineData("7", "7", "application/json"), InlineData("\"\"", "", "text/plain; charset=utf-8")]
+    [InlineData("it is {late}", "it is {late}", "text/plain; charset=utf-8")]
+    public async Task A_body_is_a_text_or_what_is_written_as_a_mapping_or_a_list(string body, string sent, string type)
+    {
+        await using var gateway = await TestGateway.StartAsync($$"""
+            upstreams: { up: { url: "{{Nobody}}" } }
+            gates:
+              web:
+                identity: off
+                routes:
+                  - get: /fallback
+                    to: http://up
+                    fallback:
+                      body: {{body}}
+                  - get: /respond
+                    respond:
+                      body: {{body}}
+            """);
+        foreach (var path in new[] { "/fallback", "/respond" })
+        {
+            var answer = await gateway.SendRawAsync($"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+            Assert.Equal((sent, type), (answer.Body, answer["Content-Type"]));
+        }
+    }
+
     [Fact]
     public async Task The_next_request_on_the_connection_knows_nothing_of_it()
     {

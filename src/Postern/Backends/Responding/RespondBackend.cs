@@ -16,7 +16,7 @@ internal sealed class RespondBackend : IBackend
         {
             return null;
         }
-        var answer = FixedAnswer.Compile(scope.Template.Parameters, options.Status, options.Headers, options.Body);
+        var answer = FixedAnswer.Compile(scope, options, options.Status, options.Headers, options.Body?.ToString());
         if (scope.Route.Sections.Written<FallbackSection>().Fallback is not null)
         {
             scope.Check.Warn(scope.Options<FallbackSection>(), "fallback", "has no effect where no upstream is called; remove it");

@@ -20,12 +20,17 @@ public sealed record RespondOptions : Options
     /// <summary>Header fields; <c>{name}</c> in a value stands for the route's parameter, so a redirect can name it.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The body as it is, sent as UTF-8. Without a <c>Content-Type</c> above it is <c>text/plain</c>, or <c>application/json</c> if it is JSON.</summary>
-    public string? Body { get; init; }
+    /// <summary>The body. A text is sent as it is, in UTF-8; without a <c>Content-Type</c> above it is <c>text/plain</c>, or <c>application/json</c> if it is JSON.
+    /// A mapping or a list is sent as JSON.</summary>
+    public Inline? Body { get; init; }
 
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
+        if (Body is { Quoted: false, Text: "" or "~" })
+        {
+            check.Error(this, "body", "a text, a mapping or a list is needed, got nothing; write one, \"\" for an empty body, or remove the line");
+        }
         HeaderRulesOptions.CheckFields(this, "headers", Headers, check);
         if (Body is not null && Status is 204 or 205 or 304)
         {

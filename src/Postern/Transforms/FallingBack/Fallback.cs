@@ -27,7 +27,7 @@ internal sealed class Fallback
         }
         if (options.To is null)
         {
-            Fixed = FixedAnswer.Compile(scope.Template.Parameters, options.Status ?? 200, options.Headers, options.Body ?? options.File?.Text, TypeOf(options.File));
+            Fixed = FixedAnswer.Compile(scope, options, options.Status ?? 200, options.Headers, options.Body?.ToString() ?? options.File?.Text, TypeOf(options.File));
         }
         var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
         counter = reason => metrics.Counter(

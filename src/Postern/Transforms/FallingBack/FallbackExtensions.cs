@@ -1,3 +1,5 @@
+using Postern.Config;
+
 namespace Postern.Transforms.FallingBack;
 
 /// <summary>The <c>fallback</c> section in C#.</summary>
@@ -14,7 +16,7 @@ public static class FallbackExtensions
     /// <summary>A fixed answer where the upstream fails: <c>.Fallback(200, "[]")</c>.</summary>
     public static T Fallback<T>(this T at, int status, string? body = null, IReadOnlyDictionary<string, string>? headers = null) where T : SectionBuilder
     {
-        var fallback = new FallbackOptions { Status = status, Body = body };
+        var fallback = new FallbackOptions { Status = status, Body = body is null ? null : Inline.Of(body) };
         return at.Fallback(headers is null ? fallback : fallback with { Headers = headers });
     }
 

@@ -22,8 +22,9 @@ public sealed record FallbackOptions : Options
     /// <summary>Header fields of a fixed answer; <c>{name}</c> in a value stands for the route's parameter.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The body as it is, sent as UTF-8. Without a <c>Content-Type</c> above it is <c>text/plain</c>, or <c>application/json</c> if it is JSON.</summary>
-    public string? Body { get; init; }
+    /// <summary>The body. A text is sent as it is, in UTF-8; without a <c>Content-Type</c> above it is <c>text/plain</c>, or <c>application/json</c> if it is JSON.
+    /// A mapping or a list is sent as JSON.</summary>
+    public Inline? Body { get; init; }
 
     /// <summary>The file that holds the body: text, at most 64 KB, watched like the configuration. Without a <c>Content-Type</c> above its name says what it is.</summary>
     public FileText? File { get; init; }
@@ -43,6 +44,10 @@ public sealed record FallbackOptions : Options
         {
             check.Error(this, written[^1], $"a fallback has one answer, got {string.Join(" and ", written)}; keep one");
             return;
+        }
+        if (Body is { Quoted: false, Text: "" or "~" })
+        {
+            check.Error(this, "body", "a text, a mapping or a list is needed, got nothing; write one, \"\" for an empty body, or remove the line");
         }
         HeaderRulesOptions.CheckFields(this, "headers", Headers, check);
         if (To is not null && (Status is not null || Headers.Count > 0))
