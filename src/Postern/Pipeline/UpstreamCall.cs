@@ -153,6 +153,9 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     /// <summary>Which try this is, from 1; set by retrying.</summary>
     internal int Attempt { get; set; } = 1;
 
+    /// <summary>Whether retrying sends it again where the upstream refuses it, so that nobody else need.</summary>
+    internal bool IsTriedAgain { get; set; }
+
     /// <summary>Whether the request is itself another try of one in front: it is never tried again here.</summary>
     internal bool IsRetry { get; set; }
 

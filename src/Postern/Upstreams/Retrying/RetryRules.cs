@@ -43,7 +43,8 @@ internal sealed class RetryRules
     public void Begin(UpstreamCall call)
     {
         budget.Count();
-        if (call.Body is { } body && call.BodyLength != 0 && most > 0 && (call.BodyLength ?? 0) <= most && MayRepeat(call))
+        call.IsTriedAgain = MayRepeat(call);
+        if (call.Body is { } body && call.BodyLength != 0 && most > 0 && (call.BodyLength ?? 0) <= most && call.IsTriedAgain)
         {
             call.Body = new ReplayBody(call, body, most);
         }
@@ -66,7 +67,7 @@ internal sealed class RetryRules
             }
             return false;
         }
-        if (call.Attempt >= attempts || !IsWhole(call, body) || !MayRepeat(call) || (call.Attempt == 1 && IsRetry(call)))
+        if (call.Attempt >= attempts || !IsWhole(call, body) || !call.IsTriedAgain || (call.Attempt == 1 && IsRetry(call)))
         {
             return false;
         }
@@ -128,9 +129,9 @@ internal sealed class RetryRules
     // RFC 9110 §10.2.3
     private TimeSpan? RetryAfter(string? text)
     {
-        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+        if (text is { Length: > 0 } && text.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0)
         {
-            return TimeSpan.FromSeconds(Math.Min(seconds, int.MaxValue));
+            return TimeSpan.FromSeconds(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : int.MaxValue);
         }
         return DateTimeOffset.TryParseExact(text, "r", CultureInfo.InvariantCulture, DateTimeStyles.None, out var at) ? at - time.GetUtcNow() : null;
     }

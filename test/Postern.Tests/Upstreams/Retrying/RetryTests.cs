@@ -136,6 +136,25 @@ public sealed class RetryTests
         Assert.All(attempts, a => Assert.True(a is "" or "2"));
     }
 
+    [Theory]
+    [InlineData("GET", "retry: { attempts: 3, minPerSecond: 100 }", 3), InlineData("PUT", "retry: { attempts: 3, minPerSecond: 100 }", 3)]
+    [InlineData("GET", "retry: { attempts: 3, budget: 0%, minPerSecond: 0 }", 1), InlineData("GET", "retry: { on: reset }", 1)]
+    [InlineData("GET", "maxConnections: 2", 2), InlineData("POST", "retry: 3", 1)]
+    public async Task A_service_that_refuses_every_stream_gets_no_more_of_them_than_there_are_tries(string method, string retry, int streams)
+    {
+        var seen = 0;
+        await using var refusing = await KestrelUpstream.StartAsync(http2: true, context =>
+        {
+            Interlocked.Increment(ref seen);
+            context.Features.Get<IHttpResetFeature>()!.Reset(0x7);
+            return Task.CompletedTask;
+        });
+        await using var gateway = await TestGateway.BeforeAsync(refusing.Url, $"{refusing.Options}, {retry}");
+        using var client = gateway.Client();
+        using var answer = await client.SendAsync(new HttpRequestMessage(new HttpMethod(method), "/") { Content = method == "GET" ? null : new StringContent("content") });
+        Assert.Equal((502, streams), ((int)answer.StatusCode, seen));
+    }
+
     [Fact]
     public async Task A_stream_that_is_refused_unseen_counts_as_no_connection()
     {
@@ -266,6 +285,7 @@ public sealed class RetryTests
     }
 
     [Theory]
+    [InlineData(503, "retry: 2, timeout: 30s", "99999999999999999999", 503, 0)]
     [InlineData(503, "retry: 2, timeout: 30s", "1", 200, 1.0), InlineData(503, "retry: 2, timeout: 500ms", "1", 503, 0), InlineData(503, "retry: 2, timeout: 500ms", "soon", 200, 0)]
     [InlineData(429, "retry: { on: [429, 503] }, timeout: 30s", "1", 200, 1.0), InlineData(429, "retry: { on: 429 }, timeout: 500ms", "1", 429, 0)]
     [InlineData(429, "retry: { on: 429 }", null, 429, 0), InlineData(429, "retry: 2", "0", 429, 0), InlineData(429, "retry: { on: 429 }", "0", 200, 0)]

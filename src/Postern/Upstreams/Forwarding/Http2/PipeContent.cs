@@ -20,6 +20,18 @@ internal sealed class PipeContent(UpstreamCall call) : HttpContent
     /// <summary>What went wrong with the body itself, on the client's side.</summary>
     public Exception? ClientError { get; private set; }
 
+    /// <summary>Whether any of it may be gone.</summary>
+    public bool HasBegun
+    {
+        get
+        {
+            lock (gate)
+            {
+                return started;
+            }
+        }
+    }
+
     /// <summary>Ends it wherever it is; afterwards the body is not touched any more.</summary>
     public Task StopAsync()
     {

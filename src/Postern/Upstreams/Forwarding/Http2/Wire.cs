@@ -127,7 +127,7 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
         KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         MaxConnectionsPerServer = settings.MaxConnections,
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
-        RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+        RequestHeaderEncodingSelector = static (name, request) => ((Sending)request).Writes(name),
         ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         UseCookies = false,
         UseProxy = false,
@@ -136,7 +136,7 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
     private HttpRequestMessage Compose(UpstreamCall call, PipeContent? content)
     {
         FieldRules.RequireLine(call);
-        var request = new HttpRequestMessage(call.Method, new Uri(origin + call.Target, AsIs))
+        var request = new Sending(call, content, new Uri(origin + call.Target, AsIs))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
