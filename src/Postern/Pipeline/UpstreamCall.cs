@@ -183,6 +183,12 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     /// <summary>When the answer's head must be there, as <see cref="Environment.TickCount64"/> counts; <see cref="long.MaxValue"/> for no bound.</summary>
     internal long Due { get; set; } = long.MaxValue;
 
+    /// <summary>When whoever makes this call and others has to end them all, as <see cref="Environment.TickCount64"/> counts; <see cref="long.MaxValue"/> for no bound.</summary>
+    internal long Latest { get; init; } = long.MaxValue;
+
+    /// <summary>Whether it began so early that being without an answer by then is the upstream's doing, and not that of those it had to wait for.</summary>
+    internal bool HadItAll { get; init; }
+
     /// <summary>Milliseconds until then; a body that moves gives more, as it does to the deadline itself.</summary>
     internal long TimeLeft => Due == long.MaxValue ? long.MaxValue : Math.Max(0, Math.Max(Due, LastProgress + Allowed) - Environment.TickCount64);
 

@@ -28,8 +28,8 @@ internal readonly record struct Outcome(OutcomeKind Kind, int Status)
             _ => OutcomeKind.NotAsked,
         },
         // It waited in line all the time.
-        OperationCanceledException when call.TimeIsOver && call.Destination is null => OutcomeKind.NotAsked,
-        OperationCanceledException when call.TimeIsOver || call.TryIsOver => OutcomeKind.TimedOut,
+        OperationCanceledException when call.Destination is null => OutcomeKind.NotAsked,
+        OperationCanceledException when call.TimeIsOver || call.TryIsOver || (call.HadItAll && Environment.TickCount64 >= call.Latest) => OutcomeKind.TimedOut,
         // A client that left, or sent half a body, says nothing of the upstream.
         _ => OutcomeKind.Cancelled,
     }, 0);

@@ -16,6 +16,7 @@ public sealed class OutcomeTests
     public void What_was_never_sent_or_whose_body_the_client_owed_says_nothing_of_the_upstream()
     {
         Assert.Equal(OutcomeKind.NotAsked, Outcome.Of(new OperationCanceledException(), new UpstreamCall { TimeIsOver = true }).Kind);
+        Assert.Equal(OutcomeKind.Cancelled, Outcome.Of(new OperationCanceledException(), new UpstreamCall { Destination = new Somewhere() }).Kind);
         var owed = new UpstreamCall { Destination = new Somewhere(), TimeIsOver = true, BodyWasOwed = true };
         Assert.Equal(OutcomeKind.Cancelled, Outcome.Of(new OperationCanceledException(), owed).Kind);
         Assert.Equal(OutcomeKind.Cancelled, Outcome.Of(new UpstreamException(Failure.UpstreamTimeout, "late"), owed).Kind);

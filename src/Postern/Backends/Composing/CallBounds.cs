@@ -18,7 +18,7 @@ internal sealed class CallBounds
     private readonly CancellationTokenSource source = new();
     private readonly List<SourceCall> bodies = [];
     private CancellationTokenRegistration client;
-    private long due = Never, ticks = Never, bytes;
+    private long due = Never, ticks = Never, bytes, freshUntil;
     private bool running, spoiled;
 
     private CallBounds() => timer = new Timer(static b => ((CallBounds)b!).Tick(), this, Timeout.Infinite, Timeout.Infinite);
@@ -28,6 +28,12 @@ internal sealed class CallBounds
 
     /// <summary>The time for all of them is over.</summary>
     public bool IsLate { get; private set; }
+
+    /// <summary>When it is, as <see cref="Environment.TickCount64"/> counts.</summary>
+    public long Due => due;
+
+    /// <summary>Whether a call that begins now has nearly all of it: no other has taken much of it before.</summary>
+    public bool AreFresh => Environment.TickCount64 <= freshUntil;
 
     /// <summary>The bounds of one request's calls.</summary>
     /// <param name="allowed">How long they may take together.</param>
@@ -40,7 +46,8 @@ internal sealed class CallBounds
         {
             bounds.running = true;
             bounds.bytes = maxBytes;
-            bounds.due = Environment.TickCount64 + (long)allowed.TotalMilliseconds;
+            var (now, time) = (Environment.TickCount64, (long)allowed.TotalMilliseconds);
+            (bounds.due, bounds.freshUntil) = (now + time, now + time / 10);
             bounds.Arm(bounds.due);
         }
         bounds.client = clientGone.UnsafeRegister(static b => ((CallBounds)b!).Drop(), bounds);

@@ -76,7 +76,7 @@ internal sealed class SourceCall
         SourceResult result;
         try
         {
-            var call = Prepare(exchange);
+            var call = Prepare(exchange, bounds);
             if (Grpc?.Prepare(call, Body ?? NoMessage) is { } unfit)
             {
                 return new SourceResult { Failure = SourceFailure.Needs(unfit), Ticks = Stopwatch.GetTimestamp() - began };
@@ -118,7 +118,7 @@ internal sealed class SourceCall
         reply?.Dispose();
     }
 
-    private UpstreamCall Prepare(Exchange exchange)
+    private UpstreamCall Prepare(Exchange exchange, CallBounds bounds)
     {
         var call = new UpstreamCall
         {
@@ -127,6 +127,8 @@ internal sealed class SourceCall
             Target = Target,
             Fields = Fields,
             Timeout = Timeout,
+            Latest = bounds.Due,
+            HadItAll = bounds.AreFresh,
             FieldsAreChecked = exchange.FieldsAreBytes,
         };
         if (Grpc is null && Body is { } body)

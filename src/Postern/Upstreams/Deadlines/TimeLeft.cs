@@ -29,6 +29,7 @@ internal sealed class TimeLeft(string? field, bool grpc, bool written)
         {
             (call.Allowed, call.Due) = ((int)Math.Min(allowed, int.MaxValue), Environment.TickCount64 + allowed);
         }
+        call.Due = Math.Min(call.Due, call.Latest);
         if (field is not null && call.Fields.Find(field) is { } own && long.TryParse(own, NumberStyles.None, CultureInfo.InvariantCulture, out var patience))
         {
             call.Due = Math.Min(call.Due, Environment.TickCount64 + Math.Min(patience, int.MaxValue));

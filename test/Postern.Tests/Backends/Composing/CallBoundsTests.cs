@@ -44,6 +44,43 @@ public sealed class CallBoundsTests
     }
 
     [Fact]
+    public async Task Who_had_all_of_the_routes_time_and_did_not_answer_has_failed_and_who_had_to_wait_for_others_has_not()
+    {
+        var told = new System.Collections.Concurrent.ConcurrentDictionary<string, int>();
+        await using var upstream = await KestrelUpstream.StartAsync(http2: false, async context =>
+        {
+            told[context.Request.Path] = int.Parse(context.Request.Headers["X-Left"].ToString(), System.Globalization.CultureInfo.InvariantCulture);
+            await Task.Delay(context.Request.Path == "/slow" ? TimeSpan.FromMilliseconds(200) : Timeout.InfiniteTimeSpan, context.RequestAborted);
+            await context.Response.WriteAsJsonAsync(1);
+        });
+        await using var gateway = await TestGateway.StartAsync($$"""
+            upstreams:
+              hangs: { url: {{upstream.Url}}, breaker: 1, deadlineHeader: X-Left }
+              slow: { url: {{upstream.Url}}, breaker: 1, deadlineHeader: X-Left }
+              later: { url: {{upstream.Url}}, breaker: 1, deadlineHeader: X-Left }
+            gates:
+              web:
+                identity: off
+                routes:
+                  - get: /page
+                    timeout: 500ms
+                    compose:
+                      a: { get: http://hangs/hangs }
+                      b: { get: http://slow/slow }
+                      c: { get: "http://later/later?{b}" }
+            """);
+        using var client = gateway.Client();
+        using var answer = await client.GetAsync("/page");
+        var metrics = gateway.Metrics();
+        foreach (var (name, state) in new[] { ("hangs", 2), ("slow", 0), ("later", 0) })
+        {
+            Assert.Contains($"postern_upstream_breaker_state{{upstream=\"{name}\"}} {state}\n", metrics, StringComparison.Ordinal);
+        }
+        Assert.InRange(told["/hangs"], 300, 500);
+        Assert.InRange(told["/later"], 1, 300);
+    }
+
+    [Fact]
     public async Task The_route_has_one_deadline_for_all()
     {
         await using var services = Services.Start().On("/good", "1").On("/never", NeverAsync).On("/trickle", TrickleAsync);
