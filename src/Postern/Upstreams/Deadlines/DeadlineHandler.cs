@@ -129,7 +129,7 @@ internal static class Timeouts
         // Of a body without a length nobody knows whether the client owes more: it may wait for the answer itself, as streams of gRPC do.
         call is { BodyWasOwed: true, BodyLength: not null } ? new(Failure.BodyTooSlow, $"the client sent nothing more of its body within {time}")
         : call.Destination is null ? new(Failure.UpstreamTimeout, $"{upstream} had no room for the call within {time}")
-        : new(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {time}");
+        : new(Failure.UpstreamTimeout, $"{upstream} ({call.DestinationName}) did not answer within {time}{(call.BodyWasOwed ? ", nor had it the end of the client's body" : "")}");
 
     /// <param name="scope">The upstream.</param>
     /// <param name="kind">What was too long: <c>call</c>, <c>try</c> or <c>idle</c>.</param>

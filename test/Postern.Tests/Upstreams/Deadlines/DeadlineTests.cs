@@ -183,6 +183,7 @@ public sealed class DeadlineTests
         Assert.StartsWith($"HTTP/1.1 {status}", (await client.ReadAnswerAsync()).Head, StringComparison.Ordinal);
         var line = (await gateway.LogAsync(1))[0];
         Assert.Equal(failure, line.GetProperty("failure").GetString());
+        Assert.Contains("the client", line.GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.False(line.TryGetProperty("attempts", out _));
         using var other = gateway.Client();
         Assert.Equal(200, (int)(await other.GetAsync("/")).StatusCode);
