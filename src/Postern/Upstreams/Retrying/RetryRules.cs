@@ -140,7 +140,7 @@ internal sealed class RetryRules
     {
         foreach (var member in destinations.Now.Members)
         {
-            if (!call.Tried!.Contains(member.Destination))
+            if (!call.Tried!.Contains(member.Destination) && !Array.Exists(member.Judges, static judge => judge.RetryAfter is not null))
             {
                 return true;
             }

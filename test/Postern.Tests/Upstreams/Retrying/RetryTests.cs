@@ -319,6 +319,21 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task Who_asks_for_time_is_not_asked_at_once_because_another_cannot_be()
+    {
+        await using var busy = await FailingUpstream.StartAsync(times: int.MaxValue, 503, "3600");
+        await using var gateway = await TestGateway.StartAsync(Upstreams(
+            $"[{busy.Url}, \"http://127.0.0.1:1\"]", "balance: roundRobin, retry: { attempts: 3, minPerSecond: 100 }, breaker: { failures: 1, on: connect }, timeout: 5s"));
+        using var client = gateway.Client();
+        await client.GetAsync("/");
+        await client.GetAsync("/");
+        Assert.Contains("postern_upstream_breaker_state{upstream=\"up\",destination=\"127.0.0.1:1\"} 2\n", gateway.Metrics(), StringComparison.Ordinal);
+        var before = busy.Requests.Count;
+        using var answer = await client.GetAsync("/");
+        Assert.Equal((503, before + 1), ((int)answer.StatusCode, busy.Requests.Count));
+    }
+
+    [Fact]
     public async Task A_connection_that_the_upstream_has_closed_meanwhile_costs_no_try()
     {
         var came = new List<string>();
