@@ -61,6 +61,14 @@ public sealed class OtherKeysAttribute : Attribute;
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Class)]
 public sealed class SecretAttribute : Attribute;
 
+/// <summary>What others call a value of an enum: it can't be written, but whoever writes it is told what is meant.</summary>
+[AttributeUsage(AttributeTargets.Field)]
+internal sealed class ElsewhereAttribute(params string[] names) : Attribute
+{
+    /// <summary>The names, in whatever way their words are joined.</summary>
+    public IReadOnlyList<string> Names { get; } = names;
+}
+
 /// <summary>What holds where nothing is written, in the words of the configuration language: <c>10MB</c>, <c>30s</c>, <c>powerOfTwo</c>.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class DefaultAttribute(string text) : Attribute

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
 
 namespace Postern.Config;
@@ -24,11 +25,23 @@ internal static partial class Fixes
             _ when PlainTypes.Of(type) is { } plain => plain.Fix,
             _ when type == typeof(bool) => Bool(got),
             _ when type == typeof(int) || type == typeof(long) => Number(got),
-            _ when type.IsEnum => Nearest.Of(got, Words.Choices(type)) is { } near ? $"did you mean '{near}'?" : null,
+            _ when type.IsEnum => Choice(type, got) is { } near ? $"did you mean '{near}'?" : null,
             _ when Words.IsRecord(type) => $"its keys are {string.Join(", ", Sections.Of(type).Select(p => p.Key))}",
             _ => null,
         };
     }
+
+    /// <summary>The value that is called so elsewhere, or else the one that takes the fewest slips.</summary>
+    private static string? Choice(Type type, string got)
+    {
+        var bare = Bare(got);
+        var meant = type.GetFields(BindingFlags.Public | BindingFlags.Static)
+            .FirstOrDefault(f => Bare(f.Name) == bare || f.GetCustomAttribute<ElsewhereAttribute>()?.Names.Any(n => Bare(n) == bare) == true);
+        return meant is null ? Nearest.Of(got, Words.Choices(type)) : Sections.KeyOf(meant.Name);
+    }
+
+    /// <summary>Without what joins words.</summary>
+    private static string Bare(string name) => name.Replace("_", "").Replace("-", "").Replace(" ", "").ToLowerInvariant();
 
     private static string Duration(string got)
     {

@@ -1,3 +1,5 @@
+using Postern.Wire;
+
 namespace Postern.Pipeline;
 
 /// <summary>
@@ -80,37 +82,21 @@ internal sealed class LiveWeights
     /// <summary>One set of weights.</summary>
     public sealed class Shares
     {
-        private readonly double[] upTo;
+        private readonly WeightLine line;
 
-        public Shares(int[] weights, DateTimeOffset? since)
-        {
-            (Weights, Since) = (weights, since);
-            Total = weights.Sum(w => (double)w);
-            var sum = 0.0;
-            upTo = [.. weights.Select(w => (sum += w) / Total)];
-        }
+        public Shares(int[] weights, DateTimeOffset? since) => (Weights, Since, line) = (weights, since, new WeightLine(weights));
 
         /// <summary>By target, in the order written.</summary>
         public IReadOnlyList<int> Weights { get; }
-
-        /// <summary>The sum of all weights.</summary>
-        public double Total { get; }
 
         /// <summary>When the admin port set them; null where they are as written.</summary>
         public DateTimeOffset? Since { get; }
 
         /// <summary>The target at a point from 0 to 1; one without weight is at none.</summary>
-        public int At(double point)
-        {
-            for (var i = 0; i < upTo.Length; i++)
-            {
-                if (point < upTo[i])
-                {
-                    return i;
-                }
-            }
-            return upTo.Length - 1;
-        }
+        public int At(double point) => line.At(point);
+
+        /// <summary>A target's part of all requests, from 0 to 1.</summary>
+        public double Of(int target) => Weights[target] / (double)line.Total;
     }
 }
 

@@ -125,7 +125,7 @@ internal static class RouteCompiler
             {
                 continue;
             }
-            foreach (var property in Sections.Of(other.Options).Where(p => p.Key != other.Key && !Equals(p.Info.GetValue(written), p.Default)))
+            foreach (var property in Sections.Of(other.Options).Where(p => p.Key != other.Key && p.Info.GetValue(written) is { } value && !Equals(value, p.Default)))
             {
                 scope.Check.Warn(written, property.Key, $"has no effect without '{other.Key}'; remove it");
             }

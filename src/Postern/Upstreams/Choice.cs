@@ -50,8 +50,7 @@ internal sealed class Choice
     private const int MostTurns = 4096;
 
     private readonly int[]? weights;
-    private readonly double[]? upTo;
-    private readonly long total;
+    private readonly WeightLine? line;
     private readonly Dictionary<string, Member>? byTag;
     private ushort[]? schedule;
 
@@ -66,9 +65,7 @@ internal sealed class Choice
         if (weights.Any(w => w != weights[0]))
         {
             this.weights = [.. weights.Select(w => w / divisor)];
-            total = this.weights.Sum(w => (long)w);
-            var sum = 0L;
-            upTo = [.. this.weights.Select(w => (sum += w) / (double)total)];
+            line = new WeightLine(this.weights);
         }
         foreach (var member in bound)
         {
@@ -86,11 +83,11 @@ internal sealed class Choice
     public bool Panics { get; }
 
     /// <summary>Whether all have the same weight.</summary>
-    [MemberNotNullWhen(false, nameof(weights), nameof(upTo))]
+    [MemberNotNullWhen(false, nameof(weights), nameof(line))]
     public bool IsEven => weights is null;
 
     /// <summary>The sum of all weights.</summary>
-    public long Total => IsEven ? Members.Length : total;
+    public long Total => IsEven ? Members.Length : line.Total;
 
     /// <summary>A member's weight at this moment; what it is in proportion to the others' is all that it says.</summary>
     public int Weight(int index) => weights is null ? 1 : weights[index];
@@ -102,36 +99,16 @@ internal sealed class Choice
         {
             return (int)(turn % (uint)Members.Length);
         }
-        if (total > MostTurns || total * Members.Length > MostSteps)
+        if (line.Total > MostTurns || line.Total * Members.Length > MostSteps)
         {
             return At(Points.Of(turn));
         }
-        var turns = schedule ??= Schedule(weights, (int)total);
+        var turns = schedule ??= Schedule(weights, (int)line.Total);
         return turns[turn % (uint)turns.Length];
     }
 
     /// <summary>The member at a point between 0 and 1, on a line of which each has its share.</summary>
-    public int At(double point)
-    {
-        if (IsEven)
-        {
-            return Math.Min((int)(point * Members.Length), Members.Length - 1);
-        }
-        var (low, high) = (0, upTo.Length - 1);
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            if (point < upTo[middle])
-            {
-                high = middle;
-            }
-            else
-            {
-                low = middle + 1;
-            }
-        }
-        return low;
-    }
+    public int At(double point) => IsEven ? Math.Min((int)(point * Members.Length), Members.Length - 1) : line.At(point);
 
     /// <summary>Who is called so in a cookie, and can be called.</summary>
     public Member? Bound(ReadOnlySpan<char> tag) =>

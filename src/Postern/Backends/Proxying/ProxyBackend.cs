@@ -28,7 +28,7 @@ internal sealed class ProxyBackend : IBackend
             return null;
         }
         scope.Weights = LiveWeights.Of(scope, [.. targets.Select(t => t.Weighed)]);
-        var choice = new Targets(targets, options.Sticky is null ? null : new StickyKey(options.Sticky), scope.Weights);
+        var choice = new Targets(targets, KeyedBy.Of(options.Sticky) is { } by ? new StickyKey(by) : null, scope.Weights);
         var (request, response) = HeaderRules.Compile(scope);
         var fallback = Fallback.Compile(scope);
         Explain(scope, options, choice, request, response);
@@ -98,21 +98,21 @@ internal sealed class ProxyBackend : IBackend
         {
             scope.Check.Warn(options, "sticky", "has no effect with one target; remove it, or write a weighted list in 'to'");
         }
-        if (options.Sticky is not null && options.To.Count > 1)
+        if (KeyedBy.Of(options.Sticky) is { } by && options.To.Count > 1)
         {
-            CheckSticky(scope, options);
+            CheckSticky(scope, options, by);
         }
         return [.. targets];
     }
 
     /// <summary>Whether what the route is sticky by can be there.</summary>
-    private static void CheckSticky(RouteScope scope, ProxyOptions options)
+    private static void CheckSticky(RouteScope scope, ProxyOptions options, KeyedBy by)
     {
-        if (options.Sticky!.StartsWith("header:", StringComparison.Ordinal))
+        if (by.Kind == KeyKind.Header)
         {
-            scope.Touch(options.Sticky[7..], options, "sticky", "no request of a client has it; write sticky: consumer");
+            scope.Touch(by.Name, options, "sticky", "no request of a client has it; write sticky: consumer");
         }
-        else if (options.Sticky == "consumer" && scope.Callers == Callers.Anyone && (scope.Route.Sections.Off.Contains("identity") || scope.Gate.Sections.Off.Contains("identity")))
+        else if (by.Kind == KeyKind.Consumer && scope.Callers == Callers.Anyone && (scope.Route.Sections.Off.Contains("identity") || scope.Gate.Sections.Off.Contains("identity")))
         {
             scope.Check.Error(options, "sticky", "no caller is known where identity is off, got 'consumer'; write sticky: ip, or say who may call");
         }

@@ -1,6 +1,6 @@
 using Postern.Backends.Proxying.Mirroring;
 using Postern.Config;
-using Postern.Wire;
+using Postern.Pipeline;
 
 namespace Postern.Backends.Proxying;
 
@@ -11,7 +11,7 @@ public sealed record ProxyOptions : Options
     /// an upstream; its path takes <c>{name}</c> from the route; without a path the rest of the request's own path is sent.</summary>
     [OneOrMany, RouteOnly] public IReadOnlyList<TargetOptions>? To { get; init; }
 
-    /// <summary>What keeps a caller on its side of a weighted list: <c>consumer</c> (who it is known to be), <c>ip</c>, <c>header:NAME</c>
+    /// <summary>What keeps a caller on its side of a weighted list: <c>consumer</c> (who it is known to be), <c>ip</c> (IPv6 by /64), <c>header:NAME</c>
     /// or <c>cookie:NAME</c>. A request without it takes its turn.</summary>
     public string? Sticky { get; init; }
 
@@ -24,10 +24,9 @@ public sealed record ProxyOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        var ok = Sticky is null or "consumer" or "ip" || (Sticky.Split(':', 2) is ["header" or "cookie", { Length: > 0 } name] && Token.IsValid(name));
-        if (!ok)
+        if (Sticky is not null && KeyedBy.Problem(Sticky, "not a way to be sticky") is { } problem)
         {
-            check.Error(this, "sticky", $"not a way to be sticky, got '{Sticky}'; write consumer, ip, header:NAME or cookie:NAME");
+            check.Error(this, "sticky", problem);
         }
     }
 }

@@ -50,10 +50,10 @@ internal sealed class Targets
             return [(Choose(context, exchange), 1)];
         }
         var shares = weights.Now;
-        return [.. targets.Select((t, i) => (Target: t, Share: shares.Weights[i] / shares.Total)).Where(t => t.Share > 0)];
+        return [.. targets.Select((t, i) => (Target: t, Share: shares.Of(i))).Where(t => t.Share > 0)];
     }
 
-    private Target ByTurn() => targets[weights.Now.At(Points.Of(Interlocked.Increment(ref count)))];
+    private Target ByTurn() => targets[weights.Now.At(Points.Of(Interlocked.Increment(ref count), Points.RootOfTwo))];
 
     private Target ByKey(ulong key)
     {
@@ -74,23 +74,14 @@ internal sealed class Targets
 }
 
 /// <summary>What a caller is recognised by: who it is, its address, a header, a cookie.</summary>
-internal sealed class StickyKey
+internal sealed class StickyKey(KeyedBy by)
 {
-    private readonly string source;
-    private readonly string name;
-
-    public StickyKey(string text)
-    {
-        var colon = text.IndexOf(':');
-        (source, name) = colon < 0 ? (text, "") : (text[..colon], text[(colon + 1)..]);
-    }
-
     /// <summary>The caller's key, or null where the request carries none: it then takes its turn.</summary>
-    public string? Of(HttpContext context, Exchange exchange) => source switch
+    public string? Of(HttpContext context, Exchange exchange) => by.Kind switch
     {
-        "ip" => exchange.ClientAddress,
-        "consumer" => exchange.Consumer?.Key,
-        "header" => context.Request.Headers[name],
-        _ => context.Request.Cookies[name],
+        KeyKind.Address => exchange.AddressKey,
+        KeyKind.Consumer => exchange.Consumer?.Key,
+        KeyKind.Header => context.Request.Headers[by.Name],
+        _ => context.Request.Cookies[by.Name],
     };
 }

@@ -1,4 +1,5 @@
 using Postern.Config;
+using Postern.Pipeline;
 using Postern.Wire;
 
 namespace Postern.Upstreams.Balancing;
@@ -33,7 +34,7 @@ public sealed record BalanceOptions : Options
     /// <inheritdoc/>
     public override void Validate(Check check)
     {
-        if (By is not null && CallKey.Problem(By) is { } problem)
+        if (By is not null && KeyedBy.Problem(By, "nothing to hash by") is { } problem)
         {
             check.Error(this, "by", problem);
         }
@@ -52,15 +53,15 @@ public sealed record BalanceOptions : Options
 public enum Balance
 {
     /// <summary>Two by chance, and of these the one with fewer calls in flight for its weight.</summary>
-    PowerOfTwo,
+    [Elsewhere("p2c", "powerOfTwoChoices", "randomChoice", "randomChoose")] PowerOfTwo,
     /// <summary>One after the other, by weight.</summary>
-    RoundRobin,
+    [Elsewhere("rr", "wrr", "weightedRoundRobin", "smoothWeightedRoundRobin", "staticRr")] RoundRobin,
     /// <summary>Any, with chances by weight.</summary>
-    Random,
+    [Elsewhere("weightedRandom")] Random,
     /// <summary>The one with the fewest calls in flight for its weight.</summary>
-    LeastRequests,
+    [Elsewhere("leastRequest", "leastConn", "leastConnection", "leastConnections")] LeastRequests,
     /// <summary>The same for all calls with the same key, unless that one has too much to do.</summary>
-    Hash,
+    [Elsewhere("chash", "consistentHash", "consistentHashing", "ringHash", "maglev", "hrw", "rendezvous", "ipHash", "clientIpHash", "sourceIp", "header", "cookie")] Hash,
 }
 
 /// <summary>A cookie that binds clients to destinations. A plain text is its name.</summary>

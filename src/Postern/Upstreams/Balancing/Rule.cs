@@ -20,7 +20,7 @@ internal abstract class Rule
         Balance.RoundRobin => new RoundRobin(),
         Balance.Random => new AnyOne(),
         Balance.LeastRequests => new LeastRequests(),
-        Balance.Hash => new Hash(new CallKey(options.By ?? "consumer"), options.MaxLoad.Share),
+        Balance.Hash => new Hash(new CallKey(KeyedBy.Of(options.By) ?? new(KeyKind.Consumer, "")), options.MaxLoad.Share),
         _ => new PowerOfTwo(),
     };
 

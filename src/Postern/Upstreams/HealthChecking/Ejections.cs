@@ -19,11 +19,16 @@ internal sealed partial class Ejections : ILive
     private readonly Lock gate = new();
     private readonly string upstream;
     private readonly MetricRegistry metrics;
+    private readonly Counter omitted;
     private TimeProvider time = TimeProvider.System;
     private ILogger logger = NullLogger.Instance;
     private bool done, isFull;
 
-    private Ejections(string upstream, MetricRegistry metrics) => (this.upstream, this.metrics) = (upstream, metrics);
+    private Ejections(string upstream, MetricRegistry metrics)
+    {
+        (this.upstream, this.metrics) = (upstream, metrics);
+        omitted = metrics.Counter("postern_upstream_ejections_omitted_total", "How often a destination would have been ejected, but for maxEjected.", ("upstream", upstream));
+    }
 
     /// <summary>Those of which a share may be out; the newest set that began to serve.</summary>
     public DestinationSet? Set { get; set; }
@@ -159,7 +164,7 @@ internal sealed partial class Ejections : ILive
 
     private void Stay(Destination destination, PassivePlan plan, string why)
     {
-        metrics.Counter("postern_upstream_ejections_omitted_total", "How often a destination would have been ejected, but for maxEjected.", ("upstream", upstream)).Add();
+        omitted.Add();
         if (!isFull)
         {
             isFull = true;

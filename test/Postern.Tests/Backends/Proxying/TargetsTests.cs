@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Http;
 using Postern.Backends.Proxying;
 using Postern.Pipeline;
+using Postern.Tests.Upstreams.Balancing;
 using Postern.Transforms;
+using Postern.Upstreams.Balancing;
 
 namespace Postern.Tests.Backends.Proxying;
 
@@ -31,7 +33,7 @@ public sealed class TargetsTests
     [Fact]
     public void A_sticky_caller_stays_on_its_side()
     {
-        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("ip"));
+        var targets = new Targets([Target("a", 50), Target("b", 50)], By("ip"));
         foreach (var caller in Callers(200))
         {
             Assert.Single(Enumerable.Range(0, 20).Select(_ => Choose(targets, caller)).Distinct());
@@ -41,7 +43,7 @@ public sealed class TargetsTests
     [Fact]
     public void Sticky_callers_are_shared_by_weight()
     {
-        var targets = new Targets([Target("a", 90), Target("b", 10)], new StickyKey("ip"));
+        var targets = new Targets([Target("a", 90), Target("b", 10)], By("ip"));
         var toB = Callers(10_000).Count(c => Choose(targets, c) == "b");
         Assert.InRange(toB, 850, 1150);
     }
@@ -49,8 +51,8 @@ public sealed class TargetsTests
     [Fact]
     public void When_weights_move_only_those_move_who_must()
     {
-        var before = new Targets([Target("a", 90), Target("b", 10)], new StickyKey("ip"));
-        var after = new Targets([Target("a", 80), Target("b", 20)], new StickyKey("ip"));
+        var before = new Targets([Target("a", 90), Target("b", 10)], By("ip"));
+        var after = new Targets([Target("a", 80), Target("b", 20)], By("ip"));
         var moved = 0;
         foreach (var caller in Callers(10_000))
         {
@@ -66,7 +68,7 @@ public sealed class TargetsTests
     {
         Target[] sides = [Target("a", 100), Target("b", 0)];
         var weights = new LiveWeights([.. sides.Select(s => s.Weighed)]);
-        var (byTurn, byKey) = (new Targets(sides, sticky: null, weights), new Targets(sides, new StickyKey("ip"), weights));
+        var (byTurn, byKey) = (new Targets(sides, sticky: null, weights), new Targets(sides, By("ip"), weights));
         Assert.All(Callers(1000), c => Assert.Equal(("a", "a"), (Choose(byTurn, c), Choose(byKey, c))));
         Assert.Null(weights.Set(new Dictionary<string, int> { ["b"] = 25, ["http://a/"] = 75 }, default));
         Assert.InRange(Callers(1000).Count(c => Choose(byTurn, c) == "b"), 249, 251);
@@ -102,7 +104,7 @@ public sealed class TargetsTests
     [InlineData("cookie:device", "Cookie")]
     public void Sticky_reads_headers_and_cookies(string by, string header)
     {
-        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey(by));
+        var targets = new Targets([Target("a", 50), Target("b", 50)], By(by));
         var sides = Callers(100).Select(caller =>
         {
             var value = header == "Cookie" ? $"other=1; device={caller}" : caller;
@@ -114,7 +116,7 @@ public sealed class TargetsTests
     [Fact]
     public void A_known_consumer_stays_on_its_side_whatever_its_request()
     {
-        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("consumer"));
+        var targets = new Targets([Target("a", 50), Target("b", 50)], By("consumer"));
         var sides = Callers(200).Select(id => Assert.Single(Callers(10).Select(address => ChooseFor(targets, "customers", id, address)).Distinct())).ToList();
         Assert.InRange(sides.Count(s => s == "a"), 70, 130);
         // Who is called the same by another way is another.
@@ -124,9 +126,28 @@ public sealed class TargetsTests
     [Fact]
     public void Without_a_consumer_to_stick_to_a_request_takes_its_turn()
     {
-        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("consumer"));
+        var targets = new Targets([Target("a", 50), Target("b", 50)], By("consumer"));
         Assert.Equal(500, Enumerable.Range(0, 1000).Count(_ => Choose(targets, "10.0.0.1") == "a"), 5.0);
     }
+
+    [Theory]
+    [InlineData(Balance.Random)]
+    [InlineData(Balance.PowerOfTwo)]
+    public async Task Which_target_a_request_goes_to_says_nothing_of_its_destination(Balance rule)
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], sticky: null);
+        using var up = Balanced.Of(u => u.Destination("http://a:1").Destination("http://b:1").Balance(rule));
+        var counts = new Dictionary<string, int>();
+        for (var i = 0; i < 2000; i++)
+        {
+            var both = Choose(targets, "x") + await up.PickAsync();
+            counts[both] = counts.GetValueOrDefault(both) + 1;
+        }
+        Assert.Equal(4, counts.Count);
+        Assert.All(counts.Values, c => Assert.InRange(c, 440, 560));
+    }
+
+    private static StickyKey By(string text) => new(KeyedBy.Of(text)!.Value);
 
     private static string ChooseFor(Targets targets, string way, string id, string address) => targets.Choose(new DefaultHttpContext(), new Exchange
     {
@@ -137,7 +158,7 @@ public sealed class TargetsTests
     [Fact]
     public void A_request_without_the_sticky_header_takes_its_turn()
     {
-        var targets = new Targets([Target("a", 50), Target("b", 50)], new StickyKey("header:X-Device"));
+        var targets = new Targets([Target("a", 50), Target("b", 50)], By("header:X-Device"));
         Assert.Equal(2, Enumerable.Range(0, 10).Select(_ => Choose(targets, "x")).Distinct().Count());
     }
 

@@ -44,7 +44,7 @@ internal sealed class Mirror
     /// <summary>Copies the request if it is its turn. Called when the call is ready and not yet sent.</summary>
     public void Copy(HttpContext context, Exchange exchange, UpstreamCall call)
     {
-        if (share < 1 && Points.Of(Interlocked.Increment(ref count)) >= share)
+        if (share < 1 && Points.Of(Interlocked.Increment(ref count), Points.RootOfThree) >= share)
         {
             return;
         }
