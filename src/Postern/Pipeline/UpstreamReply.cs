@@ -44,6 +44,12 @@ public abstract class UpstreamReply : HttpResponseMessage
     /// </summary>
     public abstract ValueTask<ReadOnlyMemory<byte>> ReadAsync();
 
+    /// <summary>The status that those who judge the upstream by its answers see: its own, or of a gRPC answer that is a failure from its head on the one that HTTP has for it.</summary>
+    internal virtual int JudgedAs => (int)StatusCode;
+
+    /// <summary>What the trailers of a gRPC answer make of it after all, as HTTP says it; 0 where they change nothing.</summary>
+    internal virtual int EndedAs => 0;
+
     /// <summary>Why the body broke off, for those who judge the upstream by it; null where it didn't, or this side ended it.</summary>
     internal Exception? Broken { get; private set; }
 

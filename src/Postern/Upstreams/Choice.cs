@@ -31,9 +31,10 @@ internal sealed record Member(Destination Destination, int Weight, bool IsBackup
     void IEnding.Ended(UpstreamReply reply)
     {
         Destination.Calls.Leave();
+        var end = Outcome.OfEnd(reply);
         foreach (var judge in Judges)
         {
-            judge.Ended(reply.Broken is not null);
+            judge.Ended(end);
         }
     }
 }

@@ -21,6 +21,6 @@ internal interface IJudge
     /// <summary>How an admitted call ended, whatever that is; called exactly once for each.</summary>
     void Saw(UpstreamCall call, in Outcome outcome);
 
-    /// <summary>An answer has ended whose head it saw. Where its body broke off, what looked like a success was none.</summary>
-    void Ended(bool broken);
+    /// <summary>An answer has ended whose head it saw. Where that made something else of it, what looked like a success may be none.</summary>
+    void Ended(in Outcome? end);
 }

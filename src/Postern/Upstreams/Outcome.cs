@@ -8,7 +8,11 @@ namespace Postern.Upstreams;
 internal readonly record struct Outcome(OutcomeKind Kind, int Status)
 {
     /// <summary>An answer's head has come.</summary>
-    public static Outcome Of(HttpResponseMessage reply) => new(OutcomeKind.Answered, (int)reply.StatusCode);
+    public static Outcome Of(UpstreamReply reply) => new(OutcomeKind.Answered, reply.JudgedAs);
+
+    /// <summary>What the end of an answer makes of it, whose head was none of these; null where it was whole, and nothing more.</summary>
+    public static Outcome? OfEnd(UpstreamReply reply) =>
+        reply.Broken is not null ? new(OutcomeKind.Gone, 0) : reply.EndedAs != 0 ? new(OutcomeKind.Answered, reply.EndedAs) : null;
 
     /// <summary>An answer's head has come, or why none did.</summary>
     public static Outcome Of(UpstreamReply? reply, Exception? failed, UpstreamCall call) =>

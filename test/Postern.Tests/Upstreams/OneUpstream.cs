@@ -68,11 +68,14 @@ internal sealed class OneUpstream : IDisposable
     public void Reload(string keys) => handle = Compile(keys);
 
     /// <summary>A call and the whole answer: its status, or the failure.</summary>
-    public async Task<string> CallAsync(string method = "GET", CancellationToken cancel = default)
+    public Task<string> CallAsync(string method = "GET", CancellationToken cancel = default) => CallAsync(new UpstreamCall { Method = new HttpMethod(method) }, cancel);
+
+    /// <summary>The same of a call that says more.</summary>
+    public async Task<string> CallAsync(UpstreamCall call, CancellationToken cancel = default)
     {
         try
         {
-            using var reply = await SendAsync(method, cancel);
+            using var reply = await SendAsync(call, cancel);
             try
             {
                 while (await reply.ReadAsync().AsTask().WaitAsync(ScriptedUpstream.Patience, CancellationToken.None) is { Length: > 0 })
@@ -107,8 +110,10 @@ internal sealed class OneUpstream : IDisposable
     }
 
     /// <summary>A call up to the head of its answer.</summary>
-    public async Task<UpstreamReply> SendAsync(string method = "GET", CancellationToken cancel = default) =>
-        (UpstreamReply)await handle.Chain.SendAsync(new UpstreamCall { Method = new HttpMethod(method) }, cancel).WaitAsync(ScriptedUpstream.Patience, CancellationToken.None);
+    public Task<UpstreamReply> SendAsync(string method = "GET", CancellationToken cancel = default) => SendAsync(new UpstreamCall { Method = new HttpMethod(method) }, cancel);
+
+    private async Task<UpstreamReply> SendAsync(UpstreamCall call, CancellationToken cancel) =>
+        (UpstreamReply)await handle.Chain.SendAsync(call, cancel).WaitAsync(ScriptedUpstream.Patience, CancellationToken.None);
 
     /// <summary>Waits for what other threads bring about.</summary>
     public static async Task UntilAsync(Func<bool> holds)

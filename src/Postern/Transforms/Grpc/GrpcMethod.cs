@@ -7,6 +7,7 @@ using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
 using Postern.Transforms.Json;
 using Postern.Transforms.Protobuf;
+using Postern.Wire;
 
 namespace Postern.Transforms.Grpc;
 

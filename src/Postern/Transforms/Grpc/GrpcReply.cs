@@ -1,4 +1,5 @@
 using Postern.Transforms.Json;
+using Postern.Wire;
 
 namespace Postern.Transforms.Grpc;
 

@@ -79,18 +79,18 @@ internal sealed partial class Breaker : IJudge
         }
     }
 
-    /// <summary>An answer has ended. Where its body broke off, it was counted as a success and was none.</summary>
-    public void Ended(bool broken, DestinationSet? among)
+    /// <summary>An answer has ended. Where its body broke off, or its trailers tell of a failure, it was counted as a success and was none.</summary>
+    public void Ended(in Outcome? end, DestinationSet? among)
     {
         if (Volatile.Read(ref phase) is not Closed closed)
         {
             return;
         }
-        if (!broken)
+        if (end is not { } changed)
         {
             closed.Count.Whole();
         }
-        else if (plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && closed.Count.Revoke(room.Now) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
+        else if (plan.Rule.Judge(changed) == true && closed.Count.Revoke(room.Now) is { } why && (among is null || room.MostFail(among, closed.Count.HasRun)))
         {
             OpenFrom(closed, why);
         }
@@ -100,7 +100,7 @@ internal sealed partial class Breaker : IJudge
 
     void IJudge.Saw(UpstreamCall call, in Outcome outcome) => Left(call.AdmittedAs, outcome);
 
-    void IJudge.Ended(bool broken) => Ended(broken, null);
+    void IJudge.Ended(in Outcome? end) => Ended(end, null);
 
     /// <summary>Writes what it is, as one property.</summary>
     public void Write(Utf8JsonWriter json)

@@ -42,5 +42,5 @@ internal sealed class BreakerHandler(Breakers breakers, DestinationSet? set, Htt
     void IWitness.Saw(UpstreamCall call, UpstreamReply? reply, Exception? failed) => breaker.Left(call.LetInAs, Outcome.Of(reply, failed, call), set);
 
     /// <summary>An answer that had begun has ended: was it whole?</summary>
-    void IEnding.Ended(UpstreamReply reply) => breaker.Ended(reply.Broken is not null, set);
+    void IEnding.Ended(UpstreamReply reply) => breaker.Ended(Outcome.OfEnd(reply), set);
 }

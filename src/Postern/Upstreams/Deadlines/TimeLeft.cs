@@ -32,11 +32,20 @@ internal sealed class TimeLeft(string? field, bool grpc, bool written)
         call.Due = Math.Min(call.Due, call.Latest);
         if (field is not null && call.Fields.Find(field) is { } own && long.TryParse(own, NumberStyles.None, CultureInfo.InvariantCulture, out var patience))
         {
-            call.Due = Math.Min(call.Due, Environment.TickCount64 + Math.Min(patience, int.MaxValue));
+            Shorten(call, Math.Min(patience, int.MaxValue));
         }
         if (grpc && IsGrpc(call) && ParseGrpc(call.Fields.Find(GrpcField)) is { } ms)
         {
-            call.Due = Math.Min(call.Due, Environment.TickCount64 + ms);
+            Shorten(call, ms);
+        }
+    }
+
+    private static void Shorten(UpstreamCall call, long patience)
+    {
+        var due = Environment.TickCount64 + patience;
+        if (due < call.Due)
+        {
+            (call.Due, call.IsShortened) = (due, true);
         }
     }
 

@@ -44,13 +44,13 @@ internal sealed class PassiveHealth
             }
         }
 
-        public void Ended(bool broken)
+        public void Ended(in Outcome? end)
         {
-            if (!broken)
+            if (end is not { } changed)
             {
                 count.Whole();
             }
-            else if (plan.Rule.Judge(new Outcome(OutcomeKind.Gone, 0)) == true && !ejection.IsOut && count.Revoke(ejections.Now) is { } why)
+            else if (plan.Rule.Judge(changed) == true && !ejection.IsOut && count.Revoke(ejections.Now) is { } why)
             {
                 Eject(why, silent: false);
             }

@@ -9,6 +9,7 @@ using Postern.Tests.Transforms.Protobuf;
 using Postern.Transforms.Grpc;
 using Postern.Transforms.Json;
 using Postern.Upstreams;
+using Postern.Wire;
 
 namespace Postern.Tests.Transforms.Grpc;
 

@@ -19,7 +19,7 @@ internal sealed class Reply : UpstreamReply
     private byte[]? buffer;
     private long received;
     private bool ended;
-    private int finished;
+    private int finished, headFailed, endFailed;
     private volatile bool reading;
 
     public Reply(Wire wire, UpstreamCall call, HttpResponseMessage response, PipeContent? content, CancellationToken cancel)
@@ -34,7 +34,12 @@ internal sealed class Reply : UpstreamReply
         HasBody = !(call.Method.Method == "HEAD" || (int)StatusCode is 204 or 304);
         Length = (int)StatusCode == 204 ? null : Length;
         ended = !HasBody;
+        headFailed = Judge(Fields);
     }
+
+    internal override int JudgedAs => headFailed == 0 ? (int)StatusCode : headFailed;
+
+    internal override int EndedAs => endFailed;
 
     public override async ValueTask<ReadOnlyMemory<byte>> ReadAsync()
     {
@@ -91,6 +96,7 @@ internal sealed class Reply : UpstreamReply
             throw Break(e.Message, e);
         }
         Trailers = trailers.Count > 0 ? trailers : null;
+        endFailed = Judge(trailers);
         return default;
     }
 
@@ -122,6 +128,20 @@ internal sealed class Reply : UpstreamReply
             _ = FinishAsync().AsTask();
         }
         base.Dispose(disposing);
+    }
+
+    /// <summary>
+    /// What HTTP calls a gRPC answer's failure; 0 for none, and for two that a client has in its hand: a method that nobody has,
+    /// and a time that it alone made too short.
+    /// </summary>
+    private int Judge(FieldList fields)
+    {
+        if (StatusCode != System.Net.HttpStatusCode.OK || fields.Find("grpc-status") is not { } text)
+        {
+            return 0;
+        }
+        var status = GrpcStatuses.Parse(text);
+        return status is GrpcStatus.Ok or GrpcStatus.Unimplemented || (status == GrpcStatus.DeadlineExceeded && call.IsShortened) ? 0 : GrpcStatuses.ToHttp(status);
     }
 
     private static void Copy(HttpHeadersNonValidated from, FieldList to)

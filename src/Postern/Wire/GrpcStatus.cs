@@ -1,4 +1,4 @@
-namespace Postern.Transforms.Grpc;
+namespace Postern.Wire;
 
 /// <summary>What a gRPC call came to (grpc.io/docs/guides/status-codes).</summary>
 internal enum GrpcStatus
