@@ -20,7 +20,7 @@ internal sealed record Places(IReadOnlyList<Place> All, TimeSpan Ttl, IReadOnlyL
 /// <summary>From a name to places: <c>/etc/hosts</c>, then the DNS, along the search list.</summary>
 internal sealed class Lookup(ResolveOptions options, HostFiles files, TimeProvider time)
 {
-    /// <summary>Records of one name beyond these aren't looked at.</summary>
+    /// <summary>Records of one name beyond these aren't looked at. Which those are doesn't change with the order of an answer, which servers turn round each time.</summary>
     private const int Most = 256;
 
     private static readonly (DnsType Type, AddressFamily Family, AddressFamilies Not)[] Kinds =
@@ -46,7 +46,8 @@ internal sealed class Lookup(ResolveOptions options, HostFiles files, TimeProvid
         var (answer, full) = await AskAsync(name, DnsType.Srv, cancel).ConfigureAwait(false);
         var (records, ttl) = answer.Of(full, DnsType.Srv);
         // RFC 2782: a target of "." says that there is no such service.
-        var services = records.Where(r => r.Target.Length > 0 && r.Service.Port > 0).Take(Most).ToList();
+        var services = records.Where(r => r.Target.Length > 0 && r.Service.Port > 0)
+            .OrderBy(r => r.Service.Priority).ThenBy(r => r.Target, StringComparer.OrdinalIgnoreCase).ThenBy(r => r.Service.Port).Take(Most).ToList();
         if (services.Count == 0)
         {
             throw new DnsException($"{name} has no SRV record");
@@ -116,7 +117,7 @@ internal sealed class Lookup(ResolveOptions options, HostFiles files, TimeProvid
             else if (records.Count > 0)
             {
                 ttl = its < ttl ? its : ttl;
-                found.AddRange(records.Select(r => r.Address!).Where(IsWanted).Take(Most));
+                found.AddRange(records.Select(r => r.Address!).Where(IsWanted).OrderBy(a => a.ToString(), StringComparer.Ordinal).Take(Most));
             }
         }
         return found.Count > 0 ? ([.. found.Distinct()], ttl, missed)

@@ -38,6 +38,18 @@ public sealed class LookupTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Of_more_addresses_than_are_taken_it_is_the_same_ones_in_whatever_order_they_come()
+    {
+        dns.Cuts = true;
+        string[] all = [.. Enumerable.Range(0, 400).Select(i => $"10.0.{i / 200}.{i % 200}")];
+        dns.Say("orders.test", 60, all);
+        var first = Addresses(await FindAsync("orders.test"));
+        dns.Say("orders.test", 60, [.. all.Skip(100), .. all.Take(100)]);
+        Assert.Equal(256, first.Count());
+        Assert.Equal(first, Addresses(await FindAsync("orders.test")));
+    }
+
+    [Fact]
     public async Task What_a_stranger_sends_is_passed_over()
     {
         dns.Say("orders.test", 60, "10.0.0.1");
