@@ -35,12 +35,9 @@ internal sealed class LiveUpstreams(StatePool state)
     /// <summary>Sets weights of an upstream's destinations, by <c>host:port</c>, until a reload changes the upstream. Returns why not, or null.</summary>
     public string? Weigh(string name, IReadOnlyDictionary<string, int> weights)
     {
-        string? problem = null;
-        foreach (var set in Sets().Where(s => s.Key == name).SelectMany(s => s))
-        {
-            problem = set.SetWeights(weights) ?? problem;
-        }
-        return problem;
+        // What an older configuration lacks is not amiss where the newer has it, nor the other way round.
+        var problems = Sets().Where(s => s.Key == name).SelectMany(s => s).Select(s => s.SetWeights(weights)).ToList();
+        return problems.Contains(null) ? null : problems[0];
     }
 
     /// <summary>More than one under a name only while a gate with errors runs on an older configuration.</summary>
@@ -58,7 +55,8 @@ internal sealed class LiveUpstreams(StatePool state)
             Write(json, member);
         }
         json.WriteEndArray();
-        foreach (var status in state.Live<IStatus>().Where(s => s.Upstream == name))
+        // Of two configurations at once what the newer says, which is asked for first.
+        foreach (var status in state.Live<IStatus>().Where(s => s.Upstream == name).GroupBy(s => s.GetType()).Select(s => s.First()))
         {
             status.Write(json);
         }

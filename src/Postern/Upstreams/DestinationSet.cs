@@ -24,7 +24,7 @@ internal sealed partial class DestinationSet : ILive
     private readonly Func<Destination, string?> tag;
     private readonly SlowStart slowStart;
     private readonly MetricRegistry metrics;
-    private readonly Dictionary<string, int> weights = new(StringComparer.OrdinalIgnoreCase);
+    private Dictionary<string, int> weights = new(StringComparer.OrdinalIgnoreCase);
     private ImmutableArray<Member> members = [];
     private volatile Choice choice;
     private ILogger? logger;
@@ -144,19 +144,20 @@ internal sealed partial class DestinationSet : ILive
                     return $"a weight is between 0 and {MaxWeight}, got {weight} for '{name}'";
                 }
             }
-            if (members.All(m => changes.FirstOrDefault(c => Names(m, c.Key), new("", m.Weight)).Value == 0))
-            {
-                return "every weight would be 0, so nothing could be called; give one destination a weight";
-            }
-            foreach (var gone in weights.Keys.Where(name => !members.Any(m => Names(m, name))).ToArray())
-            {
-                weights.Remove(gone);
-            }
+            // Names of destinations that are gone are forgotten.
+            var before = weights;
+            weights = new Dictionary<string, int>(before.Where(w => members.Any(m => Names(m, w.Key))), before.Comparer);
             foreach (var (name, weight) in changes)
             {
                 weights[name] = weight;
             }
-            Welcome(Gather(), members);
+            var all = Gather();
+            if (all.All(m => m.Weight == 0))
+            {
+                weights = before;
+                return "every weight would be 0, so nothing could be called; give one destination a weight";
+            }
+            Welcome(all, members);
         }
         Choose();
         MembersChanged?.Invoke();

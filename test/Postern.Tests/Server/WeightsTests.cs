@@ -222,6 +222,28 @@ public sealed class WeightsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task While_a_gate_keeps_an_older_upstream_both_have_their_destinations_and_nothing_is_told_twice()
+    {
+        Root("health: /plain");
+        Assert.Empty(runtime.Reload());
+        // The gate's file no longer fits, and the upstream has moved.
+        folder.Write("web.yaml", Web().Replace("plain", "{plain", StringComparison.Ordinal));
+        folder.Write("postern.yaml", File.ReadAllText(folder["postern.yaml"]).Replace(old.Url, "http://127.0.0.1:1", StringComparison.Ordinal));
+        Assert.NotEmpty(runtime.Reload());
+        using var answer = await client.GetAsync("/upstreams/old");
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.Equal(2, text.Split("\"health\"").Length);
+        using var upstream = JsonDocument.Parse(text);
+        Assert.Equal(2, upstream.RootElement.GetProperty("destinations").GetArrayLength());
+        // A weight is taken where there is such a destination.
+        var (status, then) = await PutAsync("/upstreams/old/weights", """{"127.0.0.1:1": 5}""");
+        Assert.Equal((200, 5), (status, then.GetProperty("destinations")[0].GetProperty("weight").GetInt32()));
+        (status, then) = await PutAsync("/upstreams/old/weights", $"{{\"127.0.0.1:{new Uri(old.Url).Port}\": 7}}");
+        Assert.Equal((200, 7), (status, then.GetProperty("destinations")[1].GetProperty("weight").GetInt32()));
+        Assert.Equal(422, (await PutAsync("/upstreams/old/weights", """{"127.0.0.1:2": 5}""")).Status);
+    }
+
+    [Fact]
     public async Task One_upstream_is_shown_alone()
     {
         Assert.Equal("old", (await GetAsync("/upstreams/old")).GetProperty("name").GetString());

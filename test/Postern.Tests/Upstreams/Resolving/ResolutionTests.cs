@@ -176,6 +176,21 @@ public sealed class ResolutionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_was_set_before_counts_when_it_is_asked_whether_any_weight_is_left()
+    {
+        dns.Say("orders.test", 1, "10.0.0.1");
+        using var up = Balanced.Of(u => u.Destination("http://orders.test:8080").Destination("http://10.0.0.9:1").Resolve(Options), time);
+        await up.SendAsync();
+        await time.UntilWaitingAsync();
+        Assert.Null(up.Set.SetWeights(new Dictionary<string, int> { ["10.0.0.1:8080"] = 0 }));
+        // The one address has its own weight, whatever its name's is.
+        Assert.NotNull(up.Set.SetWeights(new Dictionary<string, int> { ["orders.test:8080"] = 5, ["10.0.0.9:1"] = 0 }));
+        Assert.Equal("10.0.0.1:8080 0, 10.0.0.9:1 1", Weights(up));
+        Assert.Null(up.Set.SetWeights(new Dictionary<string, int> { ["orders.test:8080"] = 0, ["10.0.0.1:8080"] = 2, ["10.0.0.9:1"] = 0 }));
+        Assert.Equal("10.0.0.1:8080 2, 10.0.0.9:1 0", Weights(up));
+    }
+
+    [Fact]
     public async Task Found_destinations_outlive_a_reload()
     {
         dns.Say("orders.test", 1, "10.0.0.1", "10.0.0.2");
