@@ -5,4 +5,10 @@ internal interface IDestination
 {
     /// <summary><c>host:port</c>.</summary>
     string Name { get; }
+
+    /// <summary>Its host alone.</summary>
+    string Host { get; }
+
+    /// <summary>Its port alone, a number as telemetry carries it.</summary>
+    object Port { get; }
 }

@@ -45,6 +45,7 @@ internal sealed class Destination : IDestination, IDisposable
         Since = settings.Time.GetUtcNow();
         Url = url;
         Name = NameOf(uri);
+        (Host, Port) = (uri.IdnHost, uri.Port);
         Seed = StableHash.Of(Name);
         wire = settings.Protocol is UpstreamProtocol.Http2 or UpstreamProtocol.Grpc
             ? new Http2.Wire(uri, host ?? Name, settings)
@@ -56,6 +57,12 @@ internal sealed class Destination : IDestination, IDisposable
 
     /// <summary><c>host:port</c>, as logs and metrics name it.</summary>
     public string Name { get; }
+
+    /// <inheritdoc/>
+    public string Host { get; }
+
+    /// <inheritdoc/>
+    public object Port { get; }
 
     /// <summary>Differs between destinations and is the same on every instance of a fleet.</summary>
     public ulong Seed { get; }

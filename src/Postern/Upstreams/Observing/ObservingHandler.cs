@@ -83,7 +83,7 @@ internal sealed class ObservingHandler : DelegatingHandler
         {
             return;
         }
-        var destination = ((UpstreamCall)request).DestinationName;
+        var destination = ((UpstreamCall)request).Destination;
         var errorType = error switch
         {
             null => status >= 400 ? status.ToString(System.Globalization.CultureInfo.InvariantCulture) : null,
@@ -92,7 +92,7 @@ internal sealed class ObservingHandler : DelegatingHandler
         };
         if (Duration.Enabled)
         {
-            var tags = new TagList { { "http.request.method", request.Method.Method }, { "postern.upstream", upstream }, { "server.address", destination } };
+            var tags = new TagList { { "http.request.method", request.Method.Method }, { "postern.upstream", upstream }, { "server.address", destination?.Host }, { "server.port", destination?.Port } };
             if (status > 0)
             {
                 tags.Add("http.response.status_code", status);
@@ -105,7 +105,8 @@ internal sealed class ObservingHandler : DelegatingHandler
         }
         if (activity is not null)
         {
-            activity.SetTag("server.address", destination);
+            activity.SetTag("server.address", destination?.Host);
+            activity.SetTag("server.port", destination?.Port);
             activity.SetTag("http.response.status_code", status > 0 ? status : null);
             activity.SetTag("error.type", errorType);
             activity.SetStatus(errorType is null ? ActivityStatusCode.Unset : ActivityStatusCode.Error);
