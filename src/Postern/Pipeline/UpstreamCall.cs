@@ -183,7 +183,7 @@ public sealed class UpstreamCall : HttpRequestMessage, IEnding
     /// <summary>When the answer's head must be there, as <see cref="Environment.TickCount64"/> counts; <see cref="long.MaxValue"/> for no bound.</summary>
     internal long Due { get; set; } = long.MaxValue;
 
-    /// <summary>Whether that is so soon because the caller said so, and not the gateway.</summary>
+    /// <summary>Whether the caller itself waits for less than the gateway would.</summary>
     internal bool IsShortened { get; set; }
 
     /// <summary>When whoever makes this call and others has to end them all, as <see cref="Environment.TickCount64"/> counts; <see cref="long.MaxValue"/> for no bound.</summary>

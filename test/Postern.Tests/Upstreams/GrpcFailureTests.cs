@@ -93,11 +93,13 @@ public sealed class GrpcFailureTests
         Assert.True(await OpensAsync(up));
     }
 
-    [Fact]
-    public async Task A_time_that_the_client_made_too_short_does_not_count()
+    [Theory]
+    [InlineData("timeout: 3s")]
+    [InlineData("timeout: 3s, grpcTimeout: false")]
+    public async Task A_time_that_the_client_made_too_short_does_not_count(string own)
     {
         await using var service = await StartAsync(() => (4, false));
-        using var up = Of(service, "timeout: 3s, breaker: 3");
+        using var up = Of(service, own + ", breaker: 3");
         Assert.False(await OpensAsync(up, ("grpc-timeout", "1m")));
         Assert.True(await OpensAsync(up, ("grpc-timeout", "1H")));
     }

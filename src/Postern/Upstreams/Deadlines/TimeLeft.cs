@@ -32,20 +32,21 @@ internal sealed class TimeLeft(string? field, bool grpc, bool written)
         call.Due = Math.Min(call.Due, call.Latest);
         if (field is not null && call.Fields.Find(field) is { } own && long.TryParse(own, NumberStyles.None, CultureInfo.InvariantCulture, out var patience))
         {
-            Shorten(call, Math.Min(patience, int.MaxValue));
+            Shorten(call, Math.Min(patience, int.MaxValue), binds: true);
         }
-        if (grpc && IsGrpc(call) && ParseGrpc(call.Fields.Find(GrpcField)) is { } ms)
+        if (IsGrpc(call) && ParseGrpc(call.Fields.Find(GrpcField)) is { } ms)
         {
-            Shorten(call, ms);
+            Shorten(call, ms, grpc);
         }
     }
 
-    private static void Shorten(UpstreamCall call, long patience)
+    /// <summary>Notes that the caller waits for less than the gateway would; where it doesn't bind, only the upstream heeds it.</summary>
+    private static void Shorten(UpstreamCall call, long patience, bool binds)
     {
         var due = Environment.TickCount64 + patience;
         if (due < call.Due)
         {
-            (call.Due, call.IsShortened) = (due, true);
+            (call.Due, call.IsShortened) = (binds ? due : call.Due, true);
         }
     }
 
