@@ -34,6 +34,11 @@ internal static class Diagnosis
                 await stream.WriteAsync(Wire.Command("PING"), patience.Token);
                 complaint = Complaint(await reader.ReadLineAsync(patience.Token), url);
             }
+            if (complaint is null && await Passage.IsNeededAsync(url, patience.Token))
+            {
+                await stream.WriteAsync(Wire.Command("CLUSTER", "MYID"), patience.Token);
+                complaint = await reader.ReadLineAsync(patience.Token) is ['$', ..] ? "is a cluster, to which neither users with names nor IPv6 lead: use the default user and IPv4" : null;
+            }
             return complaint;
         }
         catch (SocketException e)

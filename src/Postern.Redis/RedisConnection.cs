@@ -30,7 +30,6 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private readonly (string?, string, TimeSpan) name;
     private readonly RedisUrl url;
-    private readonly NamedUser? user;
     private readonly RedisKey[] probed;
     private readonly Deadlines deadlines;
     private readonly TaskCompletionSource firstLook = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -44,6 +43,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private bool replace;
     private string? down = NotYet;
     private EndPoint[] elsewhere = [];
+    private Passage? passage;
     private int doubted;
     private long lastAnswer;
     private int users;
@@ -52,7 +52,6 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         this.name = name;
         url = RedisUrl.Parse(options.Url ?? "", out var problem) ?? throw new ArgumentException(problem, nameof(options));
-        user = url.User is null ? null : new NamedUser(url);
         probed = [KeyNames.Probe(options.Prefix)];
         deadlines = new Deadlines(options.Timeout);
         Timeout = options.Timeout;
@@ -221,7 +220,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         Volatile.Write(ref down, "is no longer used");
         firstLook.TrySetResult();
         Drop();
-        user?.Dispose();
+        passage?.Dispose();
     }
 
     /// <summary>Finds out whether it works.</summary>
@@ -252,17 +251,18 @@ internal sealed class RedisConnection : IAsyncDisposable
                 return true;
             }
             Volatile.Write(ref down, null);
-            // Through the door for a named user there is only one way.
-            elsewhere = user is null ? [.. client!.GetEndPoints().Where(e => !e.Equals(At(url)))] : [];
+            // The passage leads to one node.
+            elsewhere = passage is null ? [.. client!.GetEndPoints().Where(e => !e.Equals(At(url)))] : [];
             return true;
         }
         catch (Exception e) when (!ending.IsCancellationRequested) // Whatever the client throws, the next look comes.
         {
-            var why = client is { IsConnected: true } ? Diagnosis.Of(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token);
+            var connected = client is { IsConnected: true };
+            var why = connected && passage is null ? Diagnosis.Of(e) : await Diagnosis.OfAsync(url, ConnectTimeout, ending.Token);
             // Nothing is wrong with Redis, so a new connection does it, and sooner than the client would find out.
-            replace = why is null && !fresh;
+            replace = why is null && !fresh && !connected;
             Fall(why ?? Diagnosis.Of(e));
-            return why is not null;
+            return why is not null || connected;
         }
     }
 
@@ -294,6 +294,10 @@ internal sealed class RedisConnection : IAsyncDisposable
     private async Task ConnectAsync()
     {
         clientSince = Stopwatch.GetTimestamp();
+        if (passage is null && await Passage.IsNeededAsync(url, ending.Token))
+        {
+            passage = new Passage(url);
+        }
         var fresh = await ConnectionMultiplexer.ConnectAsync(Options()).WaitAsync(ending.Token);
         if (!fresh.IsConnected && elsewhere.Length > 0)
         {
@@ -371,9 +375,9 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private ConfigurationOptions Options() => new()
     {
-        EndPoints = { user is null ? At(url) : new IPEndPoint(IPAddress.Loopback, user.Port) },
-        Password = user?.Password ?? url.Password,
-        Ssl = url.Tls && user is null,
+        EndPoints = { passage is null ? At(url) : new IPEndPoint(IPAddress.Loopback, passage.Port) },
+        Password = passage?.Password ?? url.Password,
+        Ssl = url.Tls && passage is null,
         SslHost = url.Tls ? url.Host : null,
         SslProtocols = url.Tls ? SslProtocols.Tls12 | SslProtocols.Tls13 : null,
         DefaultDatabase = url.Database,

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Postern.Config;
 using Postern.Edge.RateLimiting;
 using Postern.Redis;
@@ -49,6 +51,50 @@ public sealed class AccessTests
         {
             Assert.Equal(1_000 - i, (await store.TakeAsync(Plan, "key", 1)).Remaining);
         }
+    }
+
+    [Fact]
+    public async Task A_user_who_is_refused_is_not_let_in_as_nobody_where_Redis_is_open()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var store = Open($"redis://gateway:wr0ng@127.0.0.1:{server.Port}");
+        var e = await Assert.ThrowsAsync<IOException>(async () => await store.TakeAsync(Plan, "key", 1));
+        Assert.EndsWith("refuses the user and password.", e.Message);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(Secret)]
+    public async Task An_IPv6_address_leads_there_too(string? password)
+    {
+        await using var server = await RedisServer.StartAsync(password, "--bind", "127.0.0.1", "-::1");
+        using (var probe = new Socket(SocketType.Stream, ProtocolType.Tcp))
+        {
+            var reached = await Record.ExceptionAsync(async () => await probe.ConnectAsync(IPAddress.IPv6Loopback, server.Port));
+            Assert.SkipWhen(reached is not null, "no IPv6 here");
+        }
+        await using var store = Open(server.Url.Replace("127.0.0.1", "[::1]", StringComparison.Ordinal));
+        for (var i = 1; i <= 50; i++)
+        {
+            Assert.Equal(1_000 - i, (await store.TakeAsync(Plan, "key", 1)).Remaining);
+        }
+    }
+
+    [Fact]
+    public async Task A_user_with_a_name_in_a_cluster_is_told_what_to_do_instead()
+    {
+        await using var one = await RedisServer.StartNodeAsync();
+        await using var two = await RedisServer.StartNodeAsync();
+        await two.AskAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+        await one.MeetAsync(two);
+        await one.SaysAsync("cluster_state:ok", "CLUSTER", "INFO");
+        foreach (var node in (RedisServer[])[one, two])
+        {
+            await node.AskAllAsync(["ACL", "SETUSER", "gateway", "on", $">{Secret}", "~*", "&*", "+@all"], ["ACL", "SETUSER", "default", "off"]);
+        }
+        await using var store = Open($"redis://gateway:{Uri.EscapeDataString(Secret)}@127.0.0.1:{one.Port}");
+        var e = await Assert.ThrowsAsync<IOException>(async () => await store.TakeAsync(Plan, "key", 1));
+        Assert.EndsWith("is a cluster, to which neither users with names nor IPv6 lead: use the default user and IPv4.", e.Message);
     }
 
     [Fact]

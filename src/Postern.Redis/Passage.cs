@@ -7,13 +7,17 @@ using Postern.Config;
 namespace Postern.Redis;
 
 /// <summary>
-/// Lets a user with a name in. The client knows only passwords, so it connects to this instead, on loopback, with a password made
-/// up for the occasion; this connects to Redis, says who asks, and from then on passes bytes on. Goes away with a client that
-/// knows users. Whoever else finds the port doesn't know the password, and is sent away.
+/// The way to a Redis that the client can't take by itself: it knows only passwords, no users with names, and only IPv4. So it
+/// connects to this instead, on loopback, with a password made up for the occasion; this connects to Redis, says who asks, and from then
+/// on passes bytes on. Goes away with a client that can. Whoever else finds the port doesn't know the password, and is sent away.
 /// </summary>
-internal sealed class NamedUser : IDisposable
+internal sealed class Passage : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private const int LongestLine = 1024;
+
+    private static readonly byte[] LetIn = "+OK\r\n"u8.ToArray();
 
     /// <summary>Before it is tried again to take a connection that couldn't be taken.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -23,7 +27,7 @@ internal sealed class NamedUser : IDisposable
     private readonly CancellationTokenSource ending = new();
     private readonly byte[] expected;
 
-    public NamedUser(RedisUrl url)
+    public Passage(RedisUrl url)
     {
         this.url = url;
         Password = RandomNumberGenerator.GetHexString(64);
@@ -39,6 +43,23 @@ internal sealed class NamedUser : IDisposable
 
     /// <summary>What lets in here.</summary>
     public string Password { get; }
+
+    /// <summary>Whether the client can't go there by itself.</summary>
+    public static async Task<bool> IsNeededAsync(RedisUrl url, CancellationToken ending)
+    {
+        if (url.User is not null || IPAddress.TryParse(url.Host, out var address) && address.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            return true;
+        }
+        try
+        {
+            return (await Dns.GetHostAddressesAsync(url.Host, ending)).All(a => a.AddressFamily == AddressFamily.InterNetworkV6);
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -67,6 +88,18 @@ internal sealed class NamedUser : IDisposable
         }
     }
 
+    private static async Task<byte[]> LineAsync(Stream redis, CancellationToken ending)
+    {
+        var (line, next) = (new MemoryStream(), new byte[1]);
+        do
+        {
+            await redis.ReadExactlyAsync(next, ending);
+            line.Write(next);
+        }
+        while (next[0] != '\n' && line.Length < LongestLine);
+        return line.ToArray();
+    }
+
     private async Task ServeAsync(Socket socket)
     {
         try
@@ -82,7 +115,18 @@ internal sealed class NamedUser : IDisposable
                 return;
             }
             await using var redis = await Wire.ConnectAsync(url, patience.Token);
-            await redis.WriteAsync(Wire.LetIn(url), patience.Token);
+            var answer = LetIn;
+            if (Wire.LetIn(url) is { } who)
+            {
+                await redis.WriteAsync(who, patience.Token);
+                answer = await LineAsync(redis, patience.Token);
+            }
+            await client.WriteAsync(answer, patience.Token);
+            if (answer is not [(byte)'+', ..])
+            {
+                // An open Redis would go on with who it refuses, as if nobody had been named.
+                return;
+            }
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ending.Token);
             // The first to end ends both.
             await Task.WhenAny(client.CopyToAsync(redis, either.Token), redis.CopyToAsync(client, either.Token));
