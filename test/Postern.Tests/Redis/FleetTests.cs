@@ -173,8 +173,8 @@ public sealed class FleetTests : IAsyncLifetime
         }
         var after = await fleet.HammerAsync("/fixed", Requests);
         Assert.Equal(Requests, after.Passed + after.Refused);
-        // Once each way, however often the machine was too slow.
-        Assert.All(fleet.Instances, i => Assert.Equal(Times(i, "alone, with its share") + 1, Times(i, "counted in Redis, shared")));
+        // Once each way, however often the machine was too slow; of a second return within ten seconds, or a start alone, nothing is told yet.
+        Assert.All(fleet.Instances, i => Assert.InRange(Times(i, "counted in Redis, shared") - Times(i, "alone, with its share"), -1, 1));
     }
 
     public async ValueTask InitializeAsync() => server = await RedisServer.StartAsync("s3cret:/");

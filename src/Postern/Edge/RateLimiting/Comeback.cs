@@ -54,7 +54,7 @@ internal sealed class Comeback(TimeProvider time)
     {
         lock (gate)
         {
-            return isToldGone && time.GetElapsedTime(returned) >= Settled && Tell();
+            return isToldGone && returned > left && time.GetElapsedTime(returned) >= Settled && Tell();
         }
     }
 
