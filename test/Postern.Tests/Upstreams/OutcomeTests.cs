@@ -25,5 +25,9 @@ public sealed class OutcomeTests
     private sealed class Somewhere : IDestination
     {
         public string Name => "10.0.0.5:80";
+
+        public string Host => "10.0.0.5";
+
+        public object Port => 80;
     }
 }
