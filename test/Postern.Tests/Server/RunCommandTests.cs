@@ -81,7 +81,7 @@ public sealed class RunCommandTests
     {
         await using var postern = await PosternProcess.StartAsync(Config());
         using var client = new HttpClient();
-        await File.WriteAllTextAsync(postern.ConfigFile, Config(body: "{ }"));
+        await File.WriteAllTextAsync(postern.ConfigFile, Config(body: "hello, boddy: hello"));
         using var answer = await client.PostAsync(postern.Admin + "/reload", null);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode);
         var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement.GetProperty("problems")[0].GetString();
