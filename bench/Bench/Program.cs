@@ -3,10 +3,11 @@ using System.Text;
 using Bench;
 
 const string Usage = """
-    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--identity] [--limits] [--flood] [--resilience] [--composition] [--shaping] [--out FILE.md] [--postern DIR]
+    bench/run [--short] [--only nginx,haproxy,caddy,postern] [--plain] [--identity] [--limits] [--flood] [--resilience] [--composition] [--shaping] [--out FILE.md] [--postern DIR]
 
       --short      one round of a second each, to see that everything runs
       --only       these gateways, with the comparison to nginx where it is among them
+      --plain      the gateways as plain proxies, and nothing of what follows
       --identity   no other gateways: what it costs Postern to know a caller (measured with Postern in any case)
       --flood      no other gateways: what a flood on one gate does to another (measured with Postern in any case)
       --limits     no other gateways but nginx's limits: what limits cost, in memory and through Redis (in any case, too)
@@ -33,7 +34,7 @@ for (var i = 0; i < args.Length; i++)
         case "--only" when i + 1 < args.Length:
             only = args[++i].Split(',');
             break;
-        case "--identity" or "--limits" or "--flood" or "--resilience" or "--composition" or "--shaping":
+        case "--plain" or "--identity" or "--limits" or "--flood" or "--resilience" or "--composition" or "--shaping":
             parts.Add(args[i]);
             break;
         case "--out" when i + 1 < args.Length:
@@ -55,7 +56,7 @@ if (servers && new[] { "nginx", "wrk", "h2load" }.Where(p => Shell.Find(p) is nu
     return 3;
 }
 
-only = parts.Count > 0 ? ["postern"] : only;
+only = parts.Count > 0 && !parts.Contains("--plain") ? ["postern"] : only;
 if (only?.Except(Contestant.All("").Select(c => c.Name)).FirstOrDefault() is { } unknown)
 {
     Console.Error.WriteLine($"bench: no gateway '{unknown}'; one of {string.Join(", ", Contestant.All("").Select(c => c.Name))}");
@@ -80,7 +81,7 @@ try
     var report = new StringBuilder();
     var errors = new List<string>();
     await Report.MachineAsync(report, asked, plan);
-    if (parts.Count == 0)
+    if (parts.Count == 0 || parts.Contains("--plain"))
     {
         await using var run = new Run(plan, place);
         await run.MeasureAsync([.. asked.Where(c => c.Installed)], stopping.Token);

@@ -102,8 +102,12 @@ internal sealed partial class SharedLimits : ILive
         {
             var began = time.GetTimestamp();
             // The store may have forgotten what it refused before it was gone, so the share bounds that too.
-            return refusals.Find(plan, key, Volatile.Read(ref epoch), began, time) is { } known && local.TakeShare(plan, key, cost, Instances, known, time.GetElapsedTime(known.At, began)) is { Passes: false } refused
-                ? new ValueTask<Taken>(new Taken(refused, true)) : AskAsync(now, plan, key, cost, began);
+            if (refusals.Find(plan, key, Volatile.Read(ref epoch), began, time) is { } known
+                && local.TakeShare(plan, key, cost, Instances, known, time.GetElapsedTime(known.At, began)) is { Passes: false } refused)
+            {
+                return new ValueTask<Taken>(new Taken(refused, true));
+            }
+            return AskAsync(now, plan, key, cost, began);
         }
         return mode == Mode.Beginning && now is not null ? BeginAsync(now, plan, key, cost) : new ValueTask<Taken>(Alone(plan, key, cost));
     }
