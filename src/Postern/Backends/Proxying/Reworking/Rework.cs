@@ -59,6 +59,7 @@ internal sealed class Rework
     {
         if (!reply.HasBody)
         {
+            shaper?.Tell(reply.Fields);
             ResponseHead.Copy(context, exchange, reply, rules, reworked: true);
             return null;
         }

@@ -16,18 +16,23 @@ internal sealed partial class Shaper
 {
     private const int BetweenWarnings = 60_000;
 
+    /// <summary>What two callers of the same URL have differently, and no <c>Vary</c> tells in full.</summary>
+    private static readonly string[] OfCallers = ["headers", "cookies", "claims", "consumer"];
+
     private readonly Shape shape;
     private readonly LocaleChoice locales;
     private readonly IReadOnlyList<string> parameters;
     private readonly Counter failed;
     private readonly ILogger logger;
     private readonly string route;
+    private readonly bool isOfCaller;
     private long toldAt = Environment.TickCount64 - BetweenWarnings;
 
     private Shaper(RouteScope scope, Shape shape)
     {
         (this.shape, parameters, logger, route) = (shape, scope.Template.Parameters, scope.Logger, scope.Label);
         locales = LocaleChoice.Compile(scope, shape.UsesLocale);
+        isOfCaller = shape.Variables.Overlaps(OfCallers);
         MostBytes = scope.Options<ShapeSection>().MostBytes;
         failed = MetricRegistry.Of(scope.State).Counter(
             "postern_shape_fields_failed_total", "Fields that are null because their expression couldn't be worked out.", ("gate", scope.Gate.Name), ("route", scope.Label));
@@ -66,8 +71,16 @@ internal sealed partial class Shaper
         return evaluation.IsSpent ? "takes more work to shape than may be" : output.IsFull ? $"has a shape of more than maxBytes ({new ByteSize(MostBytes)})" : null;
     }
 
-    /// <summary>Says in the answer's head by what the request picked.</summary>
-    public void Tell(FieldList answer) => locales.Tell(answer);
+    /// <summary>Says in the answer's head what of the request it depends on. The service didn't know, and may have called it public.</summary>
+    public void Tell(FieldList answer)
+    {
+        locales.Tell(answer);
+        if (isOfCaller)
+        {
+            // RFC 9111 §4.2.1: of directives that contradict each other the stricter holds.
+            answer.Add("Cache-Control", "private");
+        }
+    }
 
     private void Warn(string why)
     {

@@ -27,6 +27,23 @@ public sealed class ShapedAnswerTests
         Assert.Equal((expected.Length.ToString(), null), (answer["Content-Length"], answer["ETag"]));
     }
 
+    [Theory]
+    [InlineData("GET", "$headers.\"x-client\"", "public, max-age=60, private")]
+    [InlineData("GET", "$cookies.theme", "public, max-age=60, private")]
+    [InlineData("GET", "$claims.sub", "public, max-age=60, private")]
+    [InlineData("GET", "$consumer.id", "public, max-age=60, private")]
+    [InlineData("HEAD", "$consumer.id", "public, max-age=60, private")]
+    [InlineData("GET", "$query.page", "public, max-age=60")]
+    [InlineData("GET", "$params.rest", "public, max-age=60")]
+    public async Task What_depends_on_who_asks_is_for_no_shared_cache(string method, string expression, string expected)
+    {
+        await using var upstream = ScriptedUpstream.Answering(method == "HEAD" ? Json("", fields: "Cache-Control: public, max-age=60\r\n") : Json(Order, fields: "Cache-Control: public, max-age=60\r\n"));
+        await using var gateway = await TestGateway.BeforeAsync(upstream.Url, route: $"shape: {{ id: id, of: '{expression}' }}");
+        using var client = gateway.Client();
+        using var answer = await client.SendAsync(new HttpRequestMessage(new HttpMethod(method), "/orders?page=2"));
+        Assert.Equal(expected, string.Join(", ", answer.Headers.NonValidated["Cache-Control"]));
+    }
+
     [Fact]
     public async Task A_special_kind_of_JSON_becomes_a_plain_one()
     {
