@@ -17,6 +17,7 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
     private HttpMessageInvoker? client;
     private int users;
     private bool retired;
+    private long closedAt = long.MinValue;
 
     public async Task<HttpResponseMessage> SendAsync(UpstreamCall call, CancellationToken cancel)
     {
@@ -60,6 +61,12 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
             CloseIfUnused();
         }
     }
+
+    /// <summary>The upstream closes one of the connections.</summary>
+    public void Closes() => Volatile.Write(ref closedAt, Environment.TickCount64);
+
+    /// <summary>Whether it has done so since, as <see cref="Environment.TickCount64"/> counts.</summary>
+    public bool HasClosed(long since) => Volatile.Read(ref closedAt) >= since;
 
     /// <summary>What a failure of the platform's client means: the client's own, a cancel, or one of the table.</summary>
     public static Exception Explain(Exception e, PipeContent? content, CancellationToken cancel, Failure otherwise)
@@ -126,6 +133,7 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
         KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
         KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         MaxConnectionsPerServer = settings.MaxConnections,
+        PlaintextStreamFilter = (connection, _) => ValueTask.FromResult<Stream>(new WatchedStream(connection.PlaintextStream, this)),
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60),
         RequestHeaderEncodingSelector = static (name, request) => ((Sending)request).Writes(name),
         ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
@@ -136,7 +144,7 @@ internal sealed class Wire(Uri address, string name, DestinationSettings setting
     private HttpRequestMessage Compose(UpstreamCall call, PipeContent? content)
     {
         FieldRules.RequireLine(call);
-        var request = new Sending(call, content, new Uri(origin + call.Target, AsIs))
+        var request = new Sending(call, content, this, new Uri(origin + call.Target, AsIs))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
