@@ -47,10 +47,10 @@ internal sealed class FailureCount(FailureRule rule)
         return TooMany(now, Interlocked.Increment(ref brokenInARow));
     }
 
-    /// <summary>An answer has ended, and was whole.</summary>
+    /// <summary>An answer has ended, and was whole. Where the last head was a failure, that says nothing good.</summary>
     public void Whole()
     {
-        if (Volatile.Read(ref brokenInARow) != 0)
+        if (Volatile.Read(ref brokenInARow) != 0 && Volatile.Read(ref inARow) == 0)
         {
             Volatile.Write(ref brokenInARow, 0);
         }

@@ -12,11 +12,11 @@ public sealed class GrpcFailureTests
     private int asked;
 
     /// <summary>A service that answers every call so, in the head or in trailers.</summary>
-    private Task<KestrelUpstream> StartAsync(Func<(int Status, bool AtEnd)> answer) => KestrelUpstream.StartAsync(http2: true, async context =>
+    private Task<KestrelUpstream> StartAsync(Func<(int Status, bool AtEnd)> answer, string type = "application/grpc") => KestrelUpstream.StartAsync(http2: true, async context =>
     {
         Interlocked.Increment(ref asked);
         var (status, atEnd) = answer();
-        context.Response.ContentType = "application/grpc";
+        context.Response.ContentType = type;
         if (!atEnd)
         {
             context.Response.Headers["grpc-status"] = $"{status}";
@@ -68,6 +68,28 @@ public sealed class GrpcFailureTests
         await using var service = await StartAsync(() => (status, atEnd));
         using var up = Of(service, "breaker: 3");
         Assert.Equal(opens, await OpensAsync(up));
+    }
+
+    [Theory]
+    [InlineData("text/html", false)]
+    [InlineData("application/json", true)]
+    public async Task The_field_means_nothing_where_the_answer_is_not_gRPC(string type, bool atEnd)
+    {
+        await using var service = await StartAsync(() => (14, atEnd), type);
+        using var up = Of(service, "breaker: 3");
+        Assert.False(await OpensAsync(up));
+    }
+
+    [Fact]
+    public async Task Failures_in_the_head_do_not_hide_those_behind_messages()
+    {
+        await using var service = await StartAsync(() => (14, asked % 2 == 0));
+        using var up = Of(service, "breaker: 3");
+        for (var i = 0; i < 6; i++)
+        {
+            await up.CallAsync(Call());
+        }
+        Assert.Equal("UpstreamOpen 5", await up.CallAsync(Call()));
     }
 
     [Theory]

@@ -96,7 +96,7 @@ internal sealed class Reply : UpstreamReply
             throw Break(e.Message, e);
         }
         Trailers = trailers.Count > 0 ? trailers : null;
-        endFailed = Judge(trailers);
+        endFailed = headFailed == 0 ? Judge(trailers) : 0;
         return default;
     }
 
@@ -132,11 +132,12 @@ internal sealed class Reply : UpstreamReply
 
     /// <summary>
     /// What HTTP calls a gRPC answer's failure; 0 for none, and for two that a client has in its hand: a method that nobody has,
-    /// and a time that it alone made too short.
+    /// and a time that it alone made too short. In an answer that isn't gRPC the field means nothing.
     /// </summary>
     private int Judge(FieldList fields)
     {
-        if (StatusCode != System.Net.HttpStatusCode.OK || fields.Find("grpc-status") is not { } text)
+        if (StatusCode != System.Net.HttpStatusCode.OK || fields.Find("grpc-status") is not { } text
+            || Fields.Find("Content-Type")?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) != true)
         {
             return 0;
         }
