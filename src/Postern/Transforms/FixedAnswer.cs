@@ -27,15 +27,18 @@ internal sealed class FixedAnswer
     /// <param name="headers">Fields; <c>{name}</c> in a value stands for a parameter.</param>
     /// <param name="body">The body, or null for none.</param>
     /// <param name="type">What the body is where no field says it; null to see by the body itself.</param>
-    public static FixedAnswer Compile(RouteScope scope, Options at, int status, IReadOnlyDictionary<string, string> headers, string? body, string? type = null)
+    /// <param name="known">The parameters that a value may name where it stands for several routes; null for those of the route.</param>
+    public static FixedAnswer Compile(
+        RouteScope scope, Options at, int status, IReadOnlyDictionary<string, string> headers, string? body, string? type = null, IReadOnlyList<string>? known = null)
     {
         var parameters = scope.Template.Parameters;
         foreach (var (name, value) in headers)
         {
-            if (!ReferenceEquals(scope.Template, PathTemplate.Empty) && FilledText.Unknown(value, parameters) is { } unknown)
+            if (!ReferenceEquals(scope.Template, PathTemplate.Empty) && FilledText.Unknown(value, known ?? parameters) is { } unknown)
             {
-                scope.Check.Warn(at, $"headers.{name}", $"the route's path has no parameter '{unknown}', so it is sent as it stands, got '{value}'; "
-                    + (Nearest.Of(unknown, parameters) is { } near ? $"did you mean '{{{near}}}'?" : parameters.Count > 0 ? $"it has {string.Join(", ", parameters)}" : "it has none"));
+                var (whose, there) = known is null ? ("the route's path has no parameter", parameters) : ("no route of the gate has a parameter", known);
+                scope.Check.Warn(at, $"headers.{name}", $"{whose} '{unknown}', so it is sent as it stands, got '{value}'; "
+                    + (Nearest.Of(unknown, there) is { } near ? $"did you mean '{{{near}}}'?" : there.Count > 0 ? $"there is {string.Join(", ", there)}" : "there is none"));
             }
         }
         List<(string, FilledText)> fields = [.. headers.Select(h => (h.Key, new FilledText(h.Value, parameters)))];

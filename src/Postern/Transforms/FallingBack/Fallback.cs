@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Postern.Config;
 using Postern.Pipeline;
 using Postern.Pipeline.Telemetry;
+using Postern.Wire;
 
 namespace Postern.Transforms.FallingBack;
 
@@ -27,7 +28,7 @@ internal sealed class Fallback
         }
         if (options.To is null)
         {
-            Fixed = FixedAnswer.Compile(scope, options, options.Status ?? 200, options.Headers, options.Body?.ToString() ?? options.File?.Text, TypeOf(options.File));
+            Fixed = FixedAnswer.Compile(scope, options, options.Status ?? 200, options.Headers, options.Body?.ToString() ?? options.File?.Text, TypeOf(options.File), Known(scope, options));
         }
         var (metrics, gate, route) = (MetricRegistry.Of(scope.State), scope.Gate.Name, scope.Label);
         counter = reason => metrics.Counter(
@@ -46,6 +47,10 @@ internal sealed class Fallback
 
     /// <summary>A fallback of a call that has one of its own.</summary>
     public static Fallback Of(RouteScope scope, FallbackOptions options) => new(scope, options);
+
+    /// <summary>Of a gate's own fallback the parameters of all its routes: what one doesn't have is meant for another. Else null.</summary>
+    private static IReadOnlyList<string>? Known(RouteScope scope, FallbackOptions options) => !ReferenceEquals(scope.Gate.Sections.Written<FallbackSection>().Fallback, options) ? null
+        : [.. scope.Gate.Routes.SelectMany(r => PathTemplate.Parse(r.Template).Template?.Parameters ?? []).Distinct()];
 
     /// <summary>Why it stands in for a call that failed; null where it doesn't.</summary>
     public Reason? For(Exception e)
