@@ -37,7 +37,7 @@ internal sealed class LiveUpstreams(StatePool state)
     {
         // What an older configuration lacks is not amiss where the newer has it, nor the other way round.
         var problems = Sets().Where(s => s.Key == name).SelectMany(s => s).Select(s => s.SetWeights(weights)).ToList();
-        return problems.Contains(null) ? null : problems[0];
+        return problems.Contains(null) ? null : problems.FirstOrDefault();
     }
 
     /// <summary>More than one under a name only while a gate with errors runs on an older configuration.</summary>

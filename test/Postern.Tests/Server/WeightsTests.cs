@@ -60,6 +60,10 @@ public sealed class WeightsTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Of_an_upstream_that_a_reload_has_taken_away_meanwhile_nothing_is_weighed() =>
+        Assert.Null(new LiveUpstreams(runtime.State).Weigh("gone", new Dictionary<string, int> { ["127.0.0.1:1"] = 1 }));
+
+    [Fact]
     public async Task Routes_are_listed_with_their_targets_and_where_their_weights_change()
     {
         var routes = (await GetAsync("/routes")).GetProperty("routes").EnumerateArray().ToList();
