@@ -86,7 +86,8 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
             {
                 foreach (var (plan, key) in Plans(caller))
                 {
-                    all.Add((plan.Plan.Name, await store.ReadAsync(plan.Plan, key)));
+                    var there = await store.ReadAsync(plan.Plan, key);
+                    all.Add((plan.Plan.Name, Here(plan, key, out var isBound) is var here && isBound ? [.. there.Zip(here, Less)] : there));
                 }
                 return true;
             });
@@ -95,23 +96,34 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
                 return (Used(all), false);
             }
         }
-        var instances = Shared?.Instances ?? 1;
-        return (Used([.. Plans(caller).Select(p => (p.Plan.Plan.Name, Alone(p.Plan, p.Key, instances)))]), true);
+        return (Used([.. Plans(caller).Select(p => (p.Plan.Plan.Name, Here(p.Plan, p.Key, out _)))]), true);
     }
 
-    /// <summary>What this instance lets pass by itself: no more than its share, and nothing of what the store has refused.</summary>
-    private IReadOnlyList<LimitReading> Alone(CountedPlan plan, string key, int instances)
+    /// <summary>What this instance lets pass by itself: no more than its share, and of what the store has refused no more than came back.</summary>
+    private IReadOnlyList<LimitReading> Here(CountedPlan plan, string key, out bool isBound)
     {
-        LimitReading[] readings = [.. Local!.Read(plan.Compiled.ForOneOf(instances), key)];
-        foreach (var same in state.Live<CountedPlan>().Where(p => p.Plan.Name == plan.Plan.Name && p.Plan.Rules.Count == readings.Length))
+        var (holding, bound) = (new List<LimitDecision>(), false);
+        foreach (var same in state.Live<CountedPlan>().Where(p => p.Plan.Name == plan.Plan.Name && p.Plan.Rules.Count == plan.Plan.Rules.Count))
         {
-            if (Shared?.Refused(same, key) is { } refused && refused.Reset > readings[refused.Tightest].Reset)
+            if (Shared is { } shared && shared.IsBound(same, key, out var refused))
             {
-                readings[refused.Tightest] = readings[refused.Tightest] with { Remaining = refused.Remaining, Reset = refused.Reset };
+                bound = true;
+                holding.AddRange(refused is { } one ? [one] : []);
             }
         }
+        LimitReading[] readings = [.. Local!.Read(plan.Compiled.ForOneOf(Shared?.Instances ?? 1), key)];
+        foreach (var refused in holding)
+        {
+            ref var reading = ref readings[refused.Tightest];
+            reading = refused.Reset > reading.Reset ? reading with { Remaining = refused.Remaining, Reset = refused.Reset } : reading;
+        }
+        isBound = bound;
         return readings;
     }
+
+    /// <summary>Of a rule that two places decide: what passes both.</summary>
+    private static LimitReading Less(LimitReading there, LimitReading here) =>
+        there with { Remaining = Math.Min(there.Remaining, here.Remaining), Reset = there.Reset > here.Reset ? there.Reset : here.Reset };
 
     /// <summary>The plans that may have counted the caller. Those of one name share their counters, whichever of them a route uses.</summary>
     private List<(CountedPlan Plan, string Key)> Plans(string caller) =>

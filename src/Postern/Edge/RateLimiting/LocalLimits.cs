@@ -12,6 +12,7 @@ namespace Postern.Edge.RateLimiting;
 internal sealed class LocalLimits(MetricRegistry metrics) : ILive
 {
     private readonly LocalCounters counters = new();
+    private readonly Lock exhausting = new();
     // A reload's snapshot may serve for a moment before its state is started.
     private volatile SteadyClock clock = new(TimeProvider.System);
 
@@ -56,11 +57,29 @@ internal sealed class LocalLimits(MetricRegistry metrics) : ILive
         {
             return refused;
         }
-        if (known?.IsNewFor(instances) == true)
+        if (known is not null)
         {
-            counters.Exhaust(share, key, known.Decision, clock.Now - age.Ticks / TimeSpan.TicksPerMicrosecond);
+            Exhaust(plan, key, instances, known, age);
         }
         return Take(share, key, cost);
+    }
+
+    /// <summary>Counts here what all instances together have refused, unless it is counted already.</summary>
+    public void Exhaust(CountedPlan plan, string key, int instances, Refusal known, TimeSpan age)
+    {
+        if (known.CountedFor == instances)
+        {
+            return;
+        }
+        // Nobody is let pass by what isn't counted yet.
+        lock (exhausting)
+        {
+            if (known.CountedFor is var before && before != instances)
+            {
+                counters.Exhaust(plan.Compiled.ForOneOf(instances), key, known.Decision, clock.Now - age.Ticks / TimeSpan.TicksPerMicrosecond, before == 0 ? null : plan.Compiled.ForOneOf(before));
+                known.CountedFor = instances;
+            }
+        }
     }
 
     /// <summary>What is left of each rule, without counting.</summary>

@@ -10,14 +10,12 @@ namespace Postern.Edge.RateLimiting;
 /// <param name="At">When.</param>
 internal sealed record Refusal(LimitDecision Decision, int Cost, int Epoch, long At)
 {
-    private int countedFor;
+    /// <summary>As a share of one in how many it is counted here; 0 where it isn't yet.</summary>
+    public volatile int CountedFor;
 
     /// <summary>The refusal of a request that counts as much, as it is to be told after so long; null where it may pass by now.</summary>
     public LimitDecision? Holds(int cost, TimeSpan age) => cost < Cost || age >= Decision.RetryAfter ? null
         : Decision with { RetryAfter = Decision.RetryAfter - age, Reset = Decision.Reset > age ? Decision.Reset - age : TimeSpan.Zero };
-
-    /// <summary>Whether it hasn't been counted yet as a share of one in so many: what used up a share leaves some of a larger one.</summary>
-    public bool IsNewFor(int instances) => Interlocked.Exchange(ref countedFor, instances) != instances;
 }
 
 /// <summary>

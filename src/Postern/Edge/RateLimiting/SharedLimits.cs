@@ -123,11 +123,22 @@ internal sealed partial class SharedLimits : ILive
         return new Taken(local.TakeShare(plan, key, cost, Instances, known, known is null ? default : time.GetElapsedTime(known.At, now)), true);
     }
 
-    /// <summary>What still holds of what the store has refused, where it isn't asked.</summary>
-    public LimitDecision? Refused(CountedPlan plan, string key)
+    /// <summary>Whether this instance's share bounds a caller whom the store has refused; then that is counted here.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="key">Whose.</param>
+    /// <param name="refused">What still holds of the refusal.</param>
+    public bool IsBound(CountedPlan plan, string key, out LimitDecision? refused)
     {
         var now = time.GetTimestamp();
-        return refusals.Find(plan, key, null, now, time) is { } known ? known.Holds(int.MaxValue, time.GetElapsedTime(known.At, now)) : null;
+        refused = null;
+        if (refusals.Find(plan, key, IsUp ? Volatile.Read(ref epoch) : null, now, time) is not { } known)
+        {
+            return false;
+        }
+        var age = time.GetElapsedTime(known.At, now);
+        local.Exhaust(plan, key, Instances, known, age);
+        refused = known.Holds(int.MaxValue, age);
+        return true;
     }
 
     /// <summary>What the store has refused holds no more; it was told itself.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Postern.Edge.RateLimiting;
 using Postern.Tests.Harness;
 
@@ -89,6 +90,53 @@ public sealed class RefusedBeforeTests
         }
     }
 
+    [Theory]
+    [InlineData("allow: 60/minute, algorithm: tokenBucket")]
+    [InlineData("allow: 60/minute")]
+    public async Task What_came_back_to_a_share_is_not_lost_when_instances_die_and_come(string limit)
+    {
+        await using var gateway = await StartAsync(limit);
+        Assert.Equal(Limit, await gateway.PassAsync(Limit * 2, "/a"));
+        store.Die(new IOException());
+        Assert.Equal(0, await gateway.PassAsync(3, "/a"));
+        // A minute for the window to be the one before, and half of what it holds.
+        time.Advance(TimeSpan.FromSeconds(limit.Contains("Bucket", StringComparison.Ordinal) ? 30 : 90));
+        Assert.Equal(1, await gateway.PassAsync(1, "/a"));
+        store.Forget();
+        foreach (var instances in (int[])[2, 3, 2])
+        {
+            store.Live(instances);
+            await FakeStore.UntilAsync(() =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(100));
+                return gateway.Metric("postern_rate_limit_instances") == $"{instances}";
+            });
+            Assert.Equal(1, await gateway.PassAsync(1, "/a"));
+        }
+        // Half of one of two shares is fifteen.
+        Assert.InRange(await gateway.PassAsync(Limit, "/a"), 8, 15);
+    }
+
+    [Fact]
+    public async Task What_is_told_of_a_caller_is_what_passes()
+    {
+        await using var gateway = await StartAsync("allow: 60/minute, algorithm: tokenBucket");
+        Assert.Equal(Limit, await gateway.PassAsync(Limit * 2, "/a"));
+        Assert.Equal(("shared", 0L), await ToldAsync(gateway));
+        store.Die(new IOException());
+        await gateway.PassAsync(4, "/a", from: "192.0.2.9");
+        time.Advance(TimeSpan.FromSeconds(30));
+        // A third of what comes back in half a minute.
+        Assert.Equal(("local", 10L), await ToldAsync(gateway));
+        Assert.Equal(10, await gateway.PassAsync(Limit, "/a"));
+        store.Live(Instances);
+        store.Forget();
+        await ModeAsync(gateway, shared: true);
+        var (counted, left) = await ToldAsync(gateway);
+        Assert.Equal("shared", counted);
+        Assert.Equal(left, await gateway.PassAsync(Limit, "/a"));
+    }
+
     [Fact]
     public async Task What_costs_less_than_what_was_refused_has_what_was_left()
     {
@@ -98,6 +146,19 @@ public sealed class RefusedBeforeTests
         store.Die(new IOException());
         Assert.Equal(0, await gateway.PassAsync(3, "/dear"));
         Assert.Equal(3, await gateway.PassAsync(9, "/a"));
+    }
+
+    private static async Task<(string? Counted, long Left)> ToldAsync(LimitedGateway gateway)
+    {
+        using var body = new MemoryStream();
+        await using (var json = new Utf8JsonWriter(body))
+        {
+            json.WriteStartObject();
+            await gateway.Limits.WriteAsync("192.0.2.1", json);
+            json.WriteEndObject();
+        }
+        using var told = JsonDocument.Parse(body.ToArray());
+        return (told.RootElement.GetProperty("counted").GetString(), told.RootElement.GetProperty("limits")[0].GetProperty("remaining").GetInt64());
     }
 
     /// <summary>How many pass in each of so many seconds, of three.</summary>

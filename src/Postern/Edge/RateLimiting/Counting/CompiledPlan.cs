@@ -183,10 +183,19 @@ internal sealed class CompiledPlan
     }
 
     /// <summary>Leaves of the rule that refused elsewhere no more than was left there.</summary>
-    public void Exhaust(Entry entry, in LimitDecision refused, long at)
+    /// <param name="entry">The entry.</param>
+    /// <param name="refused">What was decided there.</param>
+    /// <param name="at">When.</param>
+    /// <param name="former">The share that is used up already, if one is. What came back to it since then, and what of that was used, stays so.</param>
+    public void Exhaust(Entry entry, in LimitDecision refused, long at, CompiledPlan? former)
     {
         Span<long> frame = stackalloc long[Tally.FrameSize];
         var tally = tallies[refused.Tightest];
+        if (former?.tallies[refused.Tightest].Quota is { } quota && refused.Remaining <= quota)
+        {
+            tally.Scale(entry, quota);
+            return;
+        }
         tally.Look(entry, frame, at);
         tally.Exhaust(entry, frame, refused.Remaining, at + refused.RetryAfter.Ticks / TimeSpan.TicksPerMicrosecond);
     }

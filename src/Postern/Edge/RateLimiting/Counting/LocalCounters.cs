@@ -72,10 +72,11 @@ internal sealed class LocalCounters
     /// <param name="key">Whose request was refused; not longer than <see cref="LongestKey"/>.</param>
     /// <param name="refused">What was decided there.</param>
     /// <param name="at">When.</param>
-    public void Exhaust(CompiledPlan plan, ReadOnlySpan<char> key, in LimitDecision refused, long at)
+    /// <param name="former">The share as which it is counted already, if it is.</param>
+    public void Exhaust(CompiledPlan plan, ReadOnlySpan<char> key, in LimitDecision refused, long at, CompiledPlan? former = null)
     {
         var hash = HashOf(plan.Id, key);
-        StripeOf(hash).Exhaust(plan, plan.Id, key, hash, refused, at);
+        StripeOf(hash).Exhaust(plan, plan.Id, key, hash, refused, at, former);
     }
 
     /// <summary>What is left of each rule, without counting.</summary>

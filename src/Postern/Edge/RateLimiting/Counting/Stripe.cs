@@ -63,7 +63,7 @@ internal sealed class Stripe(long budget)
         }
     }
 
-    public void Exhaust(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, in LimitDecision refused, long at)
+    public void Exhaust(CompiledPlan plan, ulong id, ReadOnlySpan<char> key, int hash, in LimitDecision refused, long at, CompiledPlan? former)
     {
         lock (gate)
         {
@@ -75,7 +75,8 @@ internal sealed class Stripe(long budget)
                 {
                     GoOn(entry, plan);
                 }
-                plan.Exhaust(entry, refused, Math.Max(at, floor));
+                // Before the floor, too: what was forgotten as recovered is known now to have been missing.
+                plan.Exhaust(entry, refused, at, former);
             }
         }
     }

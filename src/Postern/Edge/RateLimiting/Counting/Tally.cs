@@ -102,6 +102,17 @@ internal abstract class Tally
         }
     }
 
+    /// <summary>Counts as large a part of the quota as was counted of another share's.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="quota">The other share's quota.</param>
+    public void Scale(Entry entry, long quota)
+    {
+        for (var i = At + 1; i < At + Size; i++)
+        {
+            entry.Words[i] = (long)(((Int128)entry.Words[i] * Quota + quota - 1) / quota);
+        }
+    }
+
     /// <summary>Copies what an entry counted for the same rule of another plan.</summary>
     /// <param name="before">The rule there.</param>
     /// <param name="entry">The entry, still under that plan.</param>

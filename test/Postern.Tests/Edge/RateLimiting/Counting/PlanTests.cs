@@ -58,6 +58,22 @@ public sealed class PlanTests
         Assert.Equal(after - used, counters.Read(Monthly(after), "a", Now)[0].Remaining);
     }
 
+    [Theory]
+    [InlineData(LimitAlgorithm.TokenBucket, 30, 10)]
+    [InlineData(LimitAlgorithm.SlidingWindow, 90, 10)]
+    public void What_was_refused_elsewhere_comes_back_from_then_on_whatever_was_forgotten_since(LimitAlgorithm algorithm, int seconds, int left)
+    {
+        // One stripe.
+        var (counters, share, later) = (new LocalCounters(256 * 1024), Compile(Rule(algorithm, 60, 60)).ForOneOf(3), Now + seconds * 1_000_000L);
+        foreach (var (other, at) in new[] { ("b", Now - 180_000_000), ("c", Now - 180_000_000), ("d", later) })
+        {
+            counters.Take(share, other, 1, at);
+        }
+        Assert.Equal(1, counters.Occupancy.Entries);
+        counters.Exhaust(share, "a", new LimitDecision(false, 0, 0, TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(61)), Now);
+        Assert.Equal(left, counters.Read(share, "a", later)[0].Remaining);
+    }
+
     [Fact]
     public void A_rule_that_comes_or_goes_leaves_the_others_counters_alone()
     {
