@@ -102,12 +102,9 @@ internal sealed partial class SharedLimits : ILive
         {
             var began = time.GetTimestamp();
             // The store may have forgotten what it refused before it was gone, so the share bounds that too.
-            if (refusals.Find(plan, key, Volatile.Read(ref epoch), began, time) is { } known
-                && local.TakeShare(plan, key, cost, Instances, known, time.GetElapsedTime(known.At, began)) is { Passes: false } refused)
-            {
-                return new ValueTask<Taken>(new Taken(refused, true));
-            }
-            return AskAsync(now, plan, key, cost, began);
+            LimitDecision? here = refusals.Find(plan, key, Volatile.Read(ref epoch), began, time) is { } known
+                ? local.TakeShare(plan, key, cost, Instances, known, time.GetElapsedTime(known.At, began)) : null;
+            return here is { Passes: false } refused ? new ValueTask<Taken>(new Taken(refused, true)) : AskAsync(now, plan, key, cost, began, here);
         }
         return mode == Mode.Beginning && now is not null ? BeginAsync(now, plan, key, cost) : new ValueTask<Taken>(Alone(plan, key, cost));
     }
@@ -202,7 +199,7 @@ internal sealed partial class SharedLimits : ILive
         }
     }
 
-    private ValueTask<Taken> AskAsync(OpenStore now, CountedPlan plan, string key, int cost, long began)
+    private ValueTask<Taken> AskAsync(OpenStore now, CountedPlan plan, string key, int cost, long began, LimitDecision? here)
     {
         var since = Volatile.Read(ref epoch);
         ValueTask<LimitDecision> asked;
@@ -211,7 +208,7 @@ internal sealed partial class SharedLimits : ILive
             asked = now.Store.TakeAsync(plan.Plan, key, cost);
             if (!asked.IsCompleted)
             {
-                return now.Calls.WaitAsync(asked, plan, key, cost, began, since);
+                return now.Calls.WaitAsync(asked, plan, key, cost, began, since, here);
             }
             var decision = asked.GetAwaiter().GetResult();
             if (Answered(plan, key, cost, decision, began, since))
@@ -224,7 +221,7 @@ internal sealed partial class SharedLimits : ILive
         {
             Failed(since, e);
         }
-        return new ValueTask<Taken>(Alone(plan, key, cost));
+        return new ValueTask<Taken>(here is { } counted ? new Taken(counted, true) : Alone(plan, key, cost));
     }
 
     /// <summary>Waits for the store's first answer as long as a request may, and then for the decision as long as is left.</summary>
@@ -239,7 +236,7 @@ internal sealed partial class SharedLimits : ILive
         {
             return Alone(plan, key, cost);
         }
-        return mode == Mode.Shared ? await AskAsync(now, plan, key, cost, began) : Alone(plan, key, cost);
+        return mode == Mode.Shared ? await AskAsync(now, plan, key, cost, began, null) : Alone(plan, key, cost);
     }
 
     private void Count(int since, Exception? e)

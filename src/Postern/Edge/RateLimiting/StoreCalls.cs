@@ -32,8 +32,8 @@ internal sealed class StoreCalls : IDisposable
     }
 
     /// <summary>Waits for an answer that hasn't come yet.</summary>
-    public ValueTask<Taken> WaitAsync(ValueTask<LimitDecision> asked, CountedPlan plan, string key, int cost, long began, int epoch) =>
-        (idle.TryDequeue(out var call) ? call : new Call(this)).WaitAsync(asked, plan, key, cost, began, epoch);
+    public ValueTask<Taken> WaitAsync(ValueTask<LimitDecision> asked, CountedPlan plan, string key, int cost, long began, int epoch, LimitDecision? here) =>
+        (idle.TryDequeue(out var call) ? call : new Call(this)).WaitAsync(asked, plan, key, cost, began, epoch, here);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -118,6 +118,8 @@ internal sealed class StoreCalls : IDisposable
         private string key = "";
         private int cost, epoch;
         private long began;
+        // What this instance has decided and counted already.
+        private LimitDecision? here;
         // Twice the number of the question, and one more once it is decided.
         private long state;
         // The request and the store: only when both have let go is the object free.
@@ -131,9 +133,9 @@ internal sealed class StoreCalls : IDisposable
 
         public bool IsDone(long turn) => Volatile.Read(ref state) != turn * 2;
 
-        public ValueTask<Taken> WaitAsync(ValueTask<LimitDecision> asked, CountedPlan plan, string key, int cost, long began, int epoch)
+        public ValueTask<Taken> WaitAsync(ValueTask<LimitDecision> asked, CountedPlan plan, string key, int cost, long began, int epoch, LimitDecision? here)
         {
-            (this.plan, this.key, this.cost, this.began, this.epoch) = (plan, key, cost, began, epoch);
+            (this.plan, this.key, this.cost, this.began, this.epoch, this.here) = (plan, key, cost, began, epoch, here);
             answer = asked.ConfigureAwait(false).GetAwaiter();
             holders = 2;
             var turn = state / 2 + 1;
@@ -190,7 +192,7 @@ internal sealed class StoreCalls : IDisposable
             Taken taken;
             try
             {
-                taken = calls.limits.Alone(plan!, key, cost);
+                taken = here is { } counted ? new Taken(counted, true) : calls.limits.Alone(plan!, key, cost);
             }
             catch (Exception e) // The request must not wait for ever, whatever happens.
             {
@@ -221,7 +223,7 @@ internal sealed class StoreCalls : IDisposable
         {
             if (Interlocked.Decrement(ref holders) == 0)
             {
-                (plan, key) = (null, "");
+                (plan, key, here) = (null, "", null);
                 source.Reset();
                 if (calls.idle.Count < MostIdle)
                 {

@@ -108,7 +108,7 @@ public sealed class LimitCostTests
 
         void Round()
         {
-            var waits = calls.WaitAsync(answer.Task, plan, "k", 1, TimeProvider.System.GetTimestamp(), 0);
+            var waits = calls.WaitAsync(answer.Task, plan, "k", 1, TimeProvider.System.GetTimestamp(), 0, null);
             Assert.False(waits.IsCompleted);
             answer.Give(new LimitDecision(true, 0, 9, default, default));
             answered += waits.Result.Alone ? 0 : 1;

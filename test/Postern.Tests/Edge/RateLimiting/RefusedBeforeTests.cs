@@ -137,6 +137,32 @@ public sealed class RefusedBeforeTests
         Assert.Equal(left, await gateway.PassAsync(Limit, "/a"));
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task What_the_share_has_let_pass_is_not_counted_twice_because_the_store_fails(bool atOnce)
+    {
+        await using var gateway = await StartAsync("allow: 60/minute, algorithm: tokenBucket");
+        Assert.Equal(Limit, await gateway.PassAsync(Limit * 2, "/a"));
+        store.Die(new IOException());
+        await gateway.PassAsync(4, "/a", from: "192.0.2.9");
+        time.Advance(TimeSpan.FromSeconds(30));
+        store.Live(Instances);
+        await ModeAsync(gateway, shared: true);
+        var (_, left) = await ToldAsync(gateway);
+        store.Hold();
+        store.Take = atOnce ? () => throw new IOException() : store.Take;
+        for (var i = 0; i < 2; i++)
+        {
+            var asked = gateway.AskAsync("/a");
+            if (!atOnce)
+            {
+                store.Next().SetException(new IOException());
+            }
+            Assert.True((await asked).Passed);
+        }
+        store.Take = null;
+        Assert.Equal(("shared", left - 2), await ToldAsync(gateway));
+    }
+
     [Fact]
     public async Task What_costs_less_than_what_was_refused_has_what_was_left()
     {
