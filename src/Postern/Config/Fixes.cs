@@ -126,7 +126,7 @@ internal static partial class Fixes
         return tight.Length == 0 || !tight.All(char.IsAsciiDigit) ? "write digits only" : tight.Length < 10 ? $"write {tight}" : "it is too large";
     }
 
-    [GeneratedRegex(@"^\s*([\d_,.]+)\s*r?(?:/|\s+per\s+)([\w. ]+)\z")]
+    [GeneratedRegex(@"^\s*(\d{1,3}(?:,\d{3})+|[\d_.]+)\s*r?(?:/|\s+per\s+)([\w. ]+)\z")]
     private static partial Regex OtherRate();
 
     [GeneratedRegex(@"^(\d{1,9}(?:ms|s|m|h)){2,4}\z")]
