@@ -19,6 +19,19 @@ public sealed class EarlyAnswerTests
         return (call, pipe.Writer);
     }
 
+    [Theory]
+    [InlineData("timeout: 900ms")]
+    [InlineData("timeout: 10s, tryTimeout: 900ms")]
+    public async Task Who_says_nothing_of_a_body_that_waits_to_be_asked_for_gets_it_within_a_short_time_too(string time)
+    {
+        await using var service = ScriptedUpstream.Answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        using var up = new OneUpstream($"{{ url: \"{service.Url}\", {time} }}", TimeProvider.System);
+        Assert.Equal("200", await up.CallAsync(new UpstreamCall
+        {
+            Method = HttpMethod.Post, Body = PipeReader.Create(new MemoryStream("abc"u8.ToArray())), BodyLength = 3, ExpectContinue = true,
+        }));
+    }
+
     [Fact]
     public async Task An_answer_is_handed_on_while_the_body_still_goes_out()
     {

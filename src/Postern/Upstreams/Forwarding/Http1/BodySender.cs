@@ -238,7 +238,9 @@ internal sealed class BodySender(UpstreamCall call, Wire wire)
     {
         try
         {
-            return await asked.Task.WaitAsync(ContinueWait, wire.Time).ConfigureAwait(false);
+            // An upstream that says nothing of it must have time left for the body.
+            var wait = call.Allowed > 0 ? TimeSpan.FromMilliseconds(Math.Min(ContinueWait.TotalMilliseconds, call.Allowed / 2.0)) : ContinueWait;
+            return await asked.Task.WaitAsync(wait, wire.Time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
