@@ -13,7 +13,7 @@ public sealed class AccessTests
 {
     private const string Secret = "p@ss/w:rd %{}";
 
-    private static readonly LimitPlan Plan = Stores.Plan("p", Stores.Rule(LimitAlgorithm.FixedWindow, 1_000));
+    private static readonly LimitPlan Plan = Stores.Plan("p", Stores.Rule(LimitAlgorithm.FixedWindow, 1_000, TimeSpan.FromDays(30)));
 
     [Fact]
     public async Task A_password_is_sent_as_it_is_meant()
