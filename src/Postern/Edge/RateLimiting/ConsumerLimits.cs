@@ -87,7 +87,8 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
                 foreach (var (plan, key) in Plans(caller))
                 {
                     var there = await store.ReadAsync(plan.Plan, key);
-                    all.Add((plan.Plan.Name, Here(plan, key, out var isBound) is var here && isBound ? [.. there.Zip(here, Less)] : there));
+                    var here = Here(plan, key, out var isBound);
+                    all.Add((plan.Plan.Name, isBound ? [.. there.Zip(here, Less)] : there));
                 }
                 return true;
             });
@@ -102,13 +103,17 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
     /// <summary>What this instance lets pass by itself: no more than its share, and of what the store has refused no more than came back.</summary>
     private IReadOnlyList<LimitReading> Here(CountedPlan plan, string key, out bool isBound)
     {
-        var (holding, bound) = (new List<LimitDecision>(), false);
+        isBound = false;
+        var holding = new List<LimitDecision>();
         foreach (var same in state.Live<CountedPlan>().Where(p => p.Plan.Name == plan.Plan.Name && p.Plan.Rules.Count == plan.Plan.Rules.Count))
         {
             if (Shared is { } shared && shared.IsBound(same, key, out var refused))
             {
-                bound = true;
-                holding.AddRange(refused is { } one ? [one] : []);
+                isBound = true;
+                if (refused is { } still)
+                {
+                    holding.Add(still);
+                }
             }
         }
         LimitReading[] readings = [.. Local!.Read(plan.Compiled.ForOneOf(Shared?.Instances ?? 1), key)];
@@ -117,7 +122,6 @@ internal sealed class ConsumerLimits(StatePool state, TimeProvider time)
             ref var reading = ref readings[refused.Tightest];
             reading = refused.Reset > reading.Reset ? reading with { Remaining = refused.Remaining, Reset = refused.Reset } : reading;
         }
-        isBound = bound;
         return readings;
     }
 

@@ -52,16 +52,15 @@ internal sealed class LocalLimits(MetricRegistry metrics) : ILive
     /// <param name="age">How long ago.</param>
     public LimitDecision TakeShare(CountedPlan plan, string key, int cost, int instances, Refusal? known, TimeSpan age)
     {
-        var share = plan.Compiled.ForOneOf(instances);
-        if (known?.Holds(cost, age) is { } refused)
-        {
-            return refused;
-        }
         if (known is not null)
         {
+            if (known.Holds(cost, age) is { } refused)
+            {
+                return refused;
+            }
             Exhaust(plan, key, instances, known, age);
         }
-        return Take(share, key, cost);
+        return Take(plan.Compiled.ForOneOf(instances), key, cost);
     }
 
     /// <summary>Counts here what all instances together have refused, unless it is counted already.</summary>

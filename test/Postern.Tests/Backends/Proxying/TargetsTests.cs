@@ -41,6 +41,14 @@ public sealed class TargetsTests
     }
 
     [Fact]
+    public void A_subscriber_of_IPv6_stays_on_one_side_whatever_address_of_the_64_is_used()
+    {
+        var targets = new Targets([Target("a", 50), Target("b", 50)], By("ip"));
+        var sides = Enumerable.Range(0, 200).Select(net => Assert.Single(Enumerable.Range(1, 20).Select(host => Choose(targets, $"2001:db8:0:{net:x}::{host:x}")).Distinct()));
+        Assert.Equal(2, sides.Distinct().Count());
+    }
+
+    [Fact]
     public void Sticky_callers_are_shared_by_weight()
     {
         var targets = new Targets([Target("a", 90), Target("b", 10)], By("ip"));
